@@ -1,0 +1,92 @@
+"""What a run says: findings, a row per file, and the whole report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from archlint.graph import Attr, Shape
+
+SEVERITIES = ("error", "warning", "info")
+"""From worst to mildest. error: broken or unsafe; warning: costs something real; info: worth a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A known way to change the model: what it would do, and how safe it is ("exact", "calibrated", "retrain")."""
+
+    title: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that one rule says about one place in one model."""
+
+    rule: str
+    family: str
+    severity: str
+    confidence: str
+    message: str
+    node: str | None = None
+    values: Mapping[str, Attr] = field(default_factory=dict)
+    related: tuple[tuple[str, str], ...] = ()
+    fixes: tuple[Fix, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A rule that could not judge a place, because a fact it needs is unknown: rule, node and what was unknown."""
+
+    rule: str
+    node: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a file, or one rule on a file, could not be judged: where in it and what is wrong."""
+
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a model."""
+
+    name: str
+    dtype: str | None
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One row of the report; ``problem`` is set, and all counts are None, when the file could not be read.
+
+    ``params`` and ``macs`` (batch of one) are None when an unknown node keeps them from being known;
+    ``crashes`` are rules that failed on this model through a fault of their own.
+    """
+
+    path: str
+    format: str | None
+    size_bytes: int | None
+    producer: str | None = None
+    params: int | None = None
+    macs: int | None = None
+    nodes: int | None = None
+    unknown_ops: tuple[tuple[str, int], ...] = ()
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    crashes: tuple[Problem, ...] = ()
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run: a row per file in the order found, and how many rules were applied."""
+
+    files: tuple[FileReport, ...]
+    rules: int
