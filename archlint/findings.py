@@ -13,7 +13,7 @@ SEVERITIES = ("error", "warning", "info")
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A known way to change the model: what it would do, and how safe it is ("exact", "calibrated", "retrain")."""
+    """A known way to change the model: what it would do, and its level ("exact", "calibrated", "retrain")."""
 
     title: str
     level: str
@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A rule that could not judge a place, because a fact it needs is unknown: rule, node and what was unknown."""
+    """A rule that could not judge a place because a fact is unknown: rule, node, and what was unknown."""
 
     rule: str
     node: str | None

@@ -314,11 +314,12 @@ def _graph(lines: list[_Line], at: int) -> tuple[Graph, int]:
 def _parse_setting(line: _Line) -> Setting:
     name = line.name()
     custom = line.take("custom")
-    output = None
+    output: int | None = None
     if line.take("@"):
-        output = line.dim()
-        if not isinstance(output, int):
+        number = line.dim()
+        if not isinstance(number, int):
             raise TextError(line.number, "expected the number of an output after '@'")
+        output = number
     return Setting(name, output, custom, line.attrs())
 
 
