@@ -53,7 +53,8 @@ def render(graph: Graph) -> str:
 
 def render_node(node: Node, declared: Mapping[str, TensorType] | None = None) -> str:
     """The line of one node, without its bodies; ``declared`` types of its outputs follow an arrow."""
-    text = f"{', '.join(_name(value) for value in node.outputs)} = {_name(node.op)}"
+    made = ", ".join(_name(value) for value in node.outputs)
+    text = f"{made} = {_name(node.op)}".lstrip()
     if node.origin != Origin("", ()):
         text += f"<{' '.join(_name(part) for part in (node.origin.native, *node.origin.address))}>"
     text += f"({', '.join(_name(value) for value in node.inputs)})"
