@@ -1,0 +1,44 @@
+"""Rules as data → findings. What the command line needs, in the order in which it needs it::
+
+    rules = load()                                # built-in rules; load([Path("my-rules")]) adds packs
+    chosen = selection(rules, select=["head"], ignore=["flatten-*"])      # names, families, globs
+    outcome = run(chosen, Facts(graph), options={"flatten-into-large-dense": {"max_params": 5_000_000}})
+    outcome.findings, outcome.silences, outcome.crashes                   # archlint.findings types
+
+    describe(rule) -> str        listing(rules) -> str        vocabulary() -> str
+    explain(rule, facts) -> str        run_examples(rules) -> tuple[ExampleResult, ...]
+
+``load`` raises RuleError (all faulty files, with line and caret), ``selection`` and ``run`` UsageError
+(unknown rule or option, a value out of bounds). ``rules.by_name["…"]`` is one rule; ``find`` the same
+with a "did you mean" UsageError. A default selection leaves out rules with ``default: off``.
+"""
+
+from __future__ import annotations
+
+from archlint.engine.choose import check_options, find, selection
+from archlint.engine.describe import describe, listing, vocabulary
+from archlint.engine.examples import ExampleResult, run_examples
+from archlint.engine.explain import explain
+from archlint.engine.load import builtin_folder, load
+from archlint.engine.rule import Example, Option, Outcome, Rule, RuleSet
+from archlint.engine.run import run
+
+__all__ = [
+    "Example",
+    "ExampleResult",
+    "Option",
+    "Outcome",
+    "Rule",
+    "RuleSet",
+    "builtin_folder",
+    "check_options",
+    "describe",
+    "explain",
+    "find",
+    "listing",
+    "load",
+    "run",
+    "run_examples",
+    "selection",
+    "vocabulary",
+]

@@ -1,0 +1,158 @@
+"""What a rule is once its file has been read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from archlint.checks import Check
+from archlint.engine.expr import Expr
+from archlint.engine.word import Template
+from archlint.findings import Finding, Problem, Silence
+from archlint.graph import Attr, Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of a rule: its type ("int", "float", "bool", "str", "list"), default, bounds and meaning."""
+
+    name: str
+    type: str
+    default: Attr
+    help: str
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An input of a matched node: the name it comes from, the ops it may cross, and which input it is.
+
+    ``source`` None stands for any producer. ``only`` asks that nothing else reads what flows along it.
+    """
+
+    source: str | None
+    through: frozenset[str] = frozenset()
+    slot: int | None = None
+    only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One named node of a match: its ops, settings that it must have, and where its inputs come from."""
+
+    name: str
+    ops: frozenset[str]
+    attrs: Mapping[str, Attr] = field(default_factory=dict)
+    edges: tuple[Edge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityCase:
+    """A severity and the condition under which it holds; None holds always."""
+
+    severity: str
+    when: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FixIdea:
+    """A change that a finding may propose: its words, its level, and when it applies."""
+
+    title: Template
+    level: str
+    when: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A model in the text notation that the rule must flag, or must pass, and what it must say."""
+
+    flag: bool
+    text: str
+    graph: Callable[[], Graph]
+    line: int
+    at: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
+    fixes: tuple[str, ...] = ()
+    severity: str | None = None
+    count: int | None = None
+    options: Mapping[str, Attr] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule. ``name`` and ``family`` come from its file's name and folder."""
+
+    name: str
+    family: str
+    path: str
+    summary: str
+    severity: tuple[SeverityCase, ...]
+    confidence: str
+    message: Template
+    why: str
+    when_to_ignore: str
+    sources: tuple[str, ...]
+    options: Mapping[str, Option]
+    match: tuple[Pattern, ...]
+    absent: tuple[Pattern, ...]
+    check: Check | None
+    settings: Mapping[str, Expr]
+    let: Mapping[str, Expr]
+    where: tuple[Expr, ...]
+    at: str | None
+    related: tuple[tuple[str, Template], ...]
+    fixes: tuple[FixIdea, ...]
+    cost: Expr | None
+    formats: tuple[str, ...]
+    requires: tuple[str, ...]
+    default: bool
+    yields_to: tuple[str, ...]
+    read_examples: Callable[[], tuple[Example, ...]]
+
+    @cached_property
+    def examples(self) -> tuple[Example, ...]:
+        """Its examples; read from the file when first asked for.
+
+        Raises: RuleError: the examples are malformed.
+        """
+        return self.read_examples()
+
+    @property
+    def severities(self) -> tuple[str, ...]:
+        """The severities that it can report, in the order in which its conditions are tried."""
+        return tuple(dict.fromkeys(case.severity for case in self.severity))
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Rules in the order of their families and names. Names are unique."""
+
+    rules: tuple[Rule, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Rule]:
+        """Rule name → rule."""
+        return {rule.name: rule for rule in self.rules}
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        """Names of the families, sorted."""
+        return tuple(sorted({rule.family for rule in self.rules}))
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules)
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What rules said about one graph. ``crashes`` are faults of rules themselves: where and what."""
+
+    findings: tuple[Finding, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    crashes: tuple[Problem, ...] = ()
