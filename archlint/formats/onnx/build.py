@@ -1,0 +1,117 @@
+"""Records as a Graph in the normal form: names and order are checked, then the idioms are lifted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from archlint.formats.onnx.lift import run_all
+from archlint.formats.onnx.lift.bench import Bench
+from archlint.formats.onnx.normal import op_and_attrs
+from archlint.formats.onnx.records import RawGraph, RawNode, Stored
+from archlint.formats.onnx.scope import UniqueNames, label, ordered
+from archlint.graph import Attr, Graph, Node, Origin, Param
+
+_FLOATS = ("float", "bfloat")
+
+
+class Builder:
+    """Builds the graph of one model. ``reordered`` counts graphs whose nodes stood in the wrong order."""
+
+    def __init__(self, opsets: Mapping[str, int]) -> None:
+        self._opset = opsets.get("", 0) or max(opsets.values(), default=0)
+        self.reordered = 0
+        self.unused = 0
+
+    def build(
+        self,
+        raw: RawGraph,
+        outer: frozenset[str] = frozenset(),
+        outer_constants: Mapping[str, Node] | None = None,
+        where: str = "",
+        about: Mapping[str, Attr] | None = None,
+    ) -> Graph:
+        """The graph of a RawGraph; ``outer`` are the values around a body, ``about`` the model's metadata.
+
+        Raises:
+            MalformedError: dangling or cyclic values, or names that stand twice.
+        """
+        in_order, is_new = ordered(raw, outer, where)
+        self.reordered += is_new
+        names = UniqueNames()
+        node_names = [names.take(label(node)) for node in in_order]
+        constants = {
+            item.name: _constant(item, names.take(item.name), "initializer") for item in raw.initializers
+        }
+        known = set(outer)
+        known.update(constants)
+        known.update(name for name, _ in raw.inputs)
+        nodes = []
+        scope = dict(outer_constants or {})
+        scope.update(constants)
+        for node, name in zip(in_order, node_names, strict=True):
+            held = _stored_in(node)
+            if held is not None:
+                value = node.outputs[0]
+                constants[value] = scope[value] = _constant(held, name, node.op, value, node.path)
+            else:
+                bodies = self._bodies(node, frozenset(known), scope, where)
+                nodes.append(self._node(node, name, bodies))
+            known.update(node.outputs)
+        inputs = tuple((name, type_) for name, type_ in raw.inputs if name not in constants)
+        outputs = tuple(value for value, _ in raw.outputs)
+        bench = Bench(nodes, constants, inputs, outputs, scope)
+        declared = {**raw.value_info, **dict(raw.outputs)}
+        run_all(bench, declared)
+        graph = bench.graph(raw.name, "" if about is None else "onnx", declared, about or {})
+        return graph
+
+    def _bodies(
+        self, node: RawNode, known: frozenset[str], scope: Mapping[str, Node], where: str
+    ) -> tuple[tuple[str, Graph], ...]:
+        found = []
+        for key, value in node.attrs.items():
+            if isinstance(value, RawGraph):
+                place = f"{where}node '{label(node)}', body '{key}': "
+                found.append((key, self.build(value, known, scope, place)))
+        return tuple(found)
+
+    def _node(self, raw: RawNode, name: str, bodies: tuple[tuple[str, Graph], ...]) -> Node:
+        op, attrs = op_and_attrs(raw, self._opset)
+        native = f"{raw.domain}.{raw.op}" if raw.domain else raw.op
+        address = (*raw.path, raw.name or name)
+        inputs, outputs = _trimmed(raw.inputs), _trimmed(raw.outputs)
+        return Node(name, op, inputs, outputs, attrs, (), bodies, Origin(native, address))
+
+
+def _trimmed(values: Sequence[str]) -> tuple[str, ...]:
+    end = len(values)
+    while end and not values[end - 1]:
+        end -= 1
+    return tuple(values[:end])
+
+
+def _stored_in(node: RawNode) -> Stored | None:
+    """The tensor of a Constant node; None for other nodes and for constants of another kind."""
+    if node.op != "Constant" or node.domain or len(node.outputs) != 1:
+        return None
+    for key, value in node.attrs.items():
+        if isinstance(value, Stored):
+            return value
+        if key in ("value_int", "value_float") and isinstance(value, int | float):
+            return Stored("", "int64" if key == "value_int" else "float32", (), (value,))
+        if key in ("value_ints", "value_floats") and isinstance(value, tuple):
+            items = tuple(item for item in value if isinstance(item, int | float))
+            kept = items if len(items) <= 64 else None
+            return Stored("", "int64" if key == "value_ints" else "float32", (len(items),), kept)
+        if key in ("value_string", "value_strings"):
+            return Stored("", "string", (len(value),) if isinstance(value, tuple) else ())
+    return None
+
+
+def _constant(item: Stored, name: str, native: str, value: str = "", path: tuple[str, ...] = ()) -> Node:
+    """The Constant node of a stored tensor; the param has the name of the value."""
+    value = value or item.name
+    trainable = (item.dtype or "").startswith(_FLOATS) and item.shape != ()
+    kept = item.value if item.value is not None and all(number == number for number in item.value) else None
+    param = Param(value, "value", item.shape, item.dtype, trainable, kept)
+    return Node(name, "Constant", (), (value,), {}, (param,), (), Origin(native, (*path, name)))

@@ -1,0 +1,62 @@
+"""External data: where a file says that its weights are, judged from the text alone; nothing is opened."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+
+from archlint.formats.onnx.records import Stored
+from archlint.graph import Attr
+
+
+def external_metadata(path: str, stored: Iterable[Stored]) -> dict[str, Attr]:
+    """What is to be said about the external data of a model at ``path``, each a sorted tuple of locations.
+
+    ``external_data``: files named; ``external_data_escapes``: absolute paths, ``..`` and links, which no
+    tool should follow; ``external_data_missing``: no such regular file; ``external_data_out_of_range``:
+    offset and length reach beyond the file or are no numbers.
+    """
+    wanted: dict[str, list[tuple[str, str]]] = {}
+    for item in stored:
+        if item.external is not None:
+            location, offset, length = item.external
+            wanted.setdefault(location, []).append((offset, length))
+    found: dict[str, list[str]] = {}
+    folder = os.path.dirname(path)
+    for location, ranges in sorted(wanted.items()):
+        found.setdefault("external_data", []).append(location)
+        problem = _problem(folder, location, ranges)
+        if problem:
+            found.setdefault(problem, []).append(location)
+    return {key: tuple(value) for key, value in found.items()}
+
+
+def _problem(folder: str, location: str, ranges: list[tuple[str, str]]) -> str:
+    parts = location.replace("\\", "/").split("/")
+    drive = len(parts[0]) == 2 and parts[0][1:] == ":"
+    if not location or "\0" in location or parts[0] == "" or drive or ".." in parts:
+        return "external_data_escapes"
+    at = folder
+    info = None
+    for part in location.split("/"):
+        at = os.path.join(at, part)
+        try:
+            info = os.lstat(at)
+        except (OSError, ValueError):
+            return "external_data_missing"
+        if stat.S_ISLNK(info.st_mode):
+            return "external_data_escapes"
+    if info is None or not stat.S_ISREG(info.st_mode):
+        return "external_data_missing"
+    size = info.st_size
+    return "" if all(_fits(*item, size) for item in ranges) else "external_data_out_of_range"
+
+
+def _fits(offset: str, length: str, size: int) -> bool:
+    numbers = []
+    for text in (offset, length):
+        if text and not (text.isascii() and text.isdigit() and len(text) < 20):
+            return False
+        numbers.append(int(text) if text else 0)
+    return sum(numbers) <= size

@@ -1,0 +1,91 @@
+"""Products with a stored matrix are dense layers, and a stored vector added to them is their bias.
+
+before: ``t = MatMul(x, w)``, ``y = Add(t, b)``; after: ``y = Dense(x) units=10 | kernel, bias``
+before: ``y = Gemm(x, w, b) transB=1``; after: ``y = Dense(x) units=10 kernel_transposed=true | kernel, bias``
+
+The kernel keeps the file's axis order; ``kernel_transposed`` says that it is (units, inputs). The node is
+called what the file calls the product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from archlint.formats.onnx.lift.bench import Bench, Held
+from archlint.formats.onnx.lift.weights import param_of
+from archlint.graph import Attr, Node
+
+
+def lift(bench: Bench) -> None:
+    """Lifts MatMul and Gemm with a stored second operand, then biases added to Dense and Conv nodes."""
+    for node in bench.nodes("MatMul"):
+        kernel = bench.held(node.inputs[1]) if len(node.inputs) == 2 else None
+        if kernel is not None and kernel.shape is not None and len(kernel.shape) == 2:
+            _dense(bench, node, kernel, kernel.shape[1], None, kernel.transposed)
+    for node in bench.nodes("Gemm"):
+        _gemm(bench, node)
+    for node in bench.nodes("Add"):
+        _bias(bench, node)
+
+
+def _gemm(bench: Bench, node: Node) -> None:
+    plain = all(
+        node.attrs.get(key) in (None, value) for key, value in (("transA", 0), ("alpha", 1.0), ("beta", 1.0))
+    )
+    kernel = bench.held(node.inputs[1]) if len(node.inputs) > 1 else None
+    if not plain or kernel is None or kernel.shape is None or len(kernel.shape) != 2:
+        return
+    turned = bool(node.attrs.get("transB"))
+    units = kernel.shape[0 if turned else 1]
+    bias = None
+    if len(node.inputs) > 2 and node.inputs[2]:
+        bias = bench.held(node.inputs[2])
+        if bias is None or not _is_vector(bias, units):
+            return
+    _dense(bench, node, kernel, units, bias, turned != kernel.transposed)
+
+
+def _dense(bench: Bench, node: Node, kernel: Held, units: Attr, bias: Held | None, transposed: bool) -> None:
+    if not isinstance(units, int):
+        return
+    attrs: dict[str, Attr] = {"units": units, "use_bias": bias is not None}
+    if transposed:
+        attrs["kernel_transposed"] = True
+    params = [param_of(kernel, "kernel")]
+    if bias is not None:
+        params.append(param_of(bias, "bias"))
+    bench.replace(node, replace(node, op="Dense", inputs=node.inputs[:1], attrs=attrs, params=tuple(params)))
+
+
+def _is_vector(held: Held, units: Attr, axis: int = -1) -> bool:
+    """Whether a stored tensor has one element per unit, all along ``axis`` (counted from the end)."""
+    if held.shape is None or len(held.shape) < -axis:
+        return False
+    return held.shape[axis] == units and all(
+        dim == 1 for at, dim in enumerate(held.shape, -len(held.shape)) if at != axis
+    )
+
+
+def _bias(bench: Bench, node: Node) -> None:
+    for mine, other in ((0, 1), (1, 0)):
+        if len(node.inputs) != 2:
+            return
+        before = bench.only(node.inputs[mine], "Dense", "Conv", "ConvTranspose")
+        held = bench.held(node.inputs[other]) if before is not None else None
+        if before is None or held is None or before.param("bias") or not before.param("kernel"):
+            continue
+        conv = before.op != "Dense"
+        window = before.attrs.get("kernel")
+        axis = -1 - len(window) if conv and isinstance(window, tuple) else -1
+        units = before.attrs.get("filters" if conv else "units")
+        if _is_vector(held, units, axis) and not _widens(bench, before, held):
+            params = (*before.params, param_of(held, "bias"))
+            attrs = {**before.attrs, "use_bias": True}
+            bench.replace(node, replace(before, outputs=node.outputs, attrs=attrs, params=params))
+            return
+
+
+def _widens(bench: Bench, before: Node, held: Held) -> bool:
+    """Whether adding the vector gives the result more axes than the product has."""
+    rank = bench.rank(before.outputs[0])
+    return rank is not None and held.shape is not None and len(held.shape) > rank
