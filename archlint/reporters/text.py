@@ -31,7 +31,7 @@ def _file(file: FileReport, view: View) -> Iterator[str]:
     if file.problem is not None:
         where = f"{clipped(file.problem.where)}: " if file.problem.where else ""
         yield f"  {view.paint('error', 'not read')} {where}{clipped(file.problem.what)}"
-    for finding in sorted(file.findings, key=lambda finding: SEVERITIES.index(finding.severity)):
+    for finding in file.findings:
         yield from _finding(finding, view)
     for crash in file.crashes:
         yield f"  {view.paint('error', 'crash')}    {clipped(crash.where)}: {clipped(crash.what)}"
