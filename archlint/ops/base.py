@@ -1,4 +1,4 @@
-"""The shape of an op's definition, and the pieces that every family uses."""
+"""The shape of an op's definition, and how its functions read a node."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archlint.graph import Attr, Node, Shape
+
+Value = tuple[int | float | bool | str | None, ...] | None
+"""Contents of a small tensor, flat; an element may be a symbol or unknown. None: nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Tensor:
 
     dtype: str | None = None
     shape: Shape = None
-    value: tuple[int | float | bool | str | None, ...] | None = None
+    value: Value = None
 
 
 UNKNOWN = Tensor()
@@ -42,6 +45,9 @@ CostFn = Callable[[Node, Sequence[Tensor], Sequence[Tensor]], int | None]
 WeightsFn = Callable[[Node, Sequence[Tensor]], Sequence[Weight]]
 """Node and its input tensors → the tensors that building its layer creates, in the framework's order."""
 
+ValueFn = Callable[[Node, Sequence[Tensor], Tensor], Value]
+"""Node, input tensors and first output → contents of that output, when it is small and they are known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -57,6 +63,11 @@ def no_cost(node: Node, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int | 
     return 0
 
 
+def unknown_cost(node: Node, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int | None:
+    """Ops whose work cannot be known from the graph."""
+    return None
+
+
 def no_weights(node: Node, ins: Sequence[Tensor]) -> Sequence[Weight]:
     """Ops that hold no tensors."""
     return ()
@@ -67,7 +78,8 @@ class Op:
     """What an op means: its settings with their defaults, its shape, its cost, its weights, its traits.
 
     ``attrs`` maps each setting to its default; nodes leave a setting with its default out. ``traits`` are
-    the words that rules and facts ask for (see ``archlint.ops.TRAITS``).
+    the words that rules and facts ask for (see ``archlint.ops.TRAITS``). The functions expect a node whose
+    attributes are complete: call them through ``outputs_of``, ``macs_of`` and ``weights_of``.
     """
 
     name: str
@@ -76,3 +88,74 @@ class Op:
     cost: CostFn = no_cost
     weights: WeightsFn = no_weights
     traits: frozenset[str] = frozenset()
+
+
+def table(*ops: Op) -> dict[str, Op]:
+    """Ops by name; a name that stands twice is our own mistake."""
+    found = {op.name: op for op in ops}
+    assert len(found) == len(ops), "an op stands twice in one family"
+    return found
+
+
+def at(tensors: Sequence[Tensor], index: int) -> Tensor:
+    """The tensor at a position; unknown when the node has fewer inputs."""
+    return tensors[index] if index < len(tensors) else UNKNOWN
+
+
+def integer(node: Node, name: str) -> int | None:
+    """An attribute that is a whole number; None when it is missing or something else."""
+    value = node.attrs.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def number(node: Node, name: str) -> float | None:
+    """An attribute that is a number; None when it is missing or something else."""
+    value = node.attrs.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def integers(node: Node, name: str) -> tuple[int, ...] | None:
+    """An attribute that is a tuple of whole numbers (a single one counts); None otherwise."""
+    value = node.attrs.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,)
+    if not isinstance(value, tuple):
+        return None
+    whole = tuple(item for item in value if isinstance(item, int) and not isinstance(item, bool))
+    return whole if len(whole) == len(value) else None
+
+
+def flag(node: Node, name: str) -> bool:
+    """An attribute that is true (or a number that is not zero)."""
+    value = node.attrs.get(name)
+    return isinstance(value, int) and bool(value)
+
+
+def word(node: Node, name: str) -> str | None:
+    """An attribute that is text; None when it is missing or something else."""
+    value = node.attrs.get(name)
+    return value if isinstance(value, str) else None
+
+
+def given(node: Node, ins: Sequence[Tensor], name: str, index: int) -> tuple[int | str | None, ...] | None:
+    """A setting that is an attribute, or the contents of an input when it is computed; None if not known."""
+    if index < len(node.inputs) and node.inputs[index]:
+        contents = at(ins, index).value
+        if contents is None:
+            return None
+        return tuple(item if isinstance(item, int | str) else None for item in contents)
+    stated = node.attrs.get(name)
+    if isinstance(stated, int):
+        return (stated,)
+    if not isinstance(stated, tuple):
+        return None
+    return tuple(item if isinstance(item, int | str) else None for item in stated)
+
+
+def given_integers(node: Node, ins: Sequence[Tensor], name: str, index: int) -> tuple[int, ...] | None:
+    """As ``given``, when all of it is whole numbers; None otherwise."""
+    found = given(node, ins, name, index)
+    if found is None:
+        return None
+    whole = tuple(item for item in found if isinstance(item, int))
+    return whole if len(whole) == len(found) else None
