@@ -106,5 +106,7 @@ def _named(rules: RuleSet, word: str) -> set[str]:
     else:
         found = {rule.name for rule in rules if word in (rule.name, rule.family)}
     if not found:
-        raise UsageError(f"no rule or family is named '{word}'{meant(word, (*rules.by_name, *rules.families))}")
+        raise UsageError(
+            f"no rule or family is named '{word}'{meant(word, (*rules.by_name, *rules.families))}"
+        )
     return found

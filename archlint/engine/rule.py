@@ -71,8 +71,7 @@ class Example:
 
     flag: bool
     text: str
-    graph: Callable[[], Graph]
-    line: int
+    graph: Graph
     at: tuple[str, ...] = ()
     message: tuple[str, ...] = ()
     fixes: tuple[str, ...] = ()
@@ -110,7 +109,7 @@ class Rule:
     requires: tuple[str, ...]
     default: bool
     yields_to: tuple[str, ...]
-    read_examples: Callable[[], tuple[Example, ...]]
+    read_examples: Callable[[Rule], tuple[Example, ...]]
 
     @cached_property
     def examples(self) -> tuple[Example, ...]:
@@ -118,7 +117,7 @@ class Rule:
 
         Raises: RuleError: the examples are malformed.
         """
-        return self.read_examples()
+        return self.read_examples(self)
 
     @property
     def severities(self) -> tuple[str, ...]:

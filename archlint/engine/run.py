@@ -1,0 +1,167 @@
+"""Rules over one graph → findings, silences and crashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from archlint.checks import Match, Unsure
+from archlint.engine.choose import check_options, option_values
+from archlint.engine.expr import Expr, Scene
+from archlint.engine.match import Index, matches
+from archlint.engine.rule import Outcome, Rule, RuleSet
+from archlint.engine.values import UNKNOWN, Value, every, truth
+from archlint.findings import SEVERITIES, Finding, Fix, Problem, Silence
+from archlint.graph import Attr, Node, Setting
+
+if TYPE_CHECKING:
+    from archlint.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One finding with what orders it: severity, cost, position of its node, rule."""
+
+    finding: Finding
+    cost: float
+    position: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been found so far in one graph."""
+
+    index: Index
+    positions: Mapping[str, int]
+    places: list[Place] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
+    crashes: list[Problem] = field(default_factory=list)
+
+
+def run(rules: RuleSet, facts: Facts, options: Mapping[str, Mapping[str, Attr]] | None = None) -> Outcome:
+    """What the rules say of one model. Findings are in the order of severity, then of what they cost.
+
+    ``options`` is rule name → option → value. A rule that fails through a fault of its own is a crash;
+    the others go on.
+
+    Raises: UsageError: an option that does not exist or a value it cannot have.
+    """
+    given = check_options(rules, options or {})
+    graph = facts.graph
+    tally = Tally(Index(graph), {node.name: at for at, node in enumerate(graph.nodes)})
+    for rule in rules:
+        if applies(rule, facts):
+            _run_rule(rule, facts, given.get(rule.name) or option_values(rule, {}), tally)
+    kept = _one_per_cause(rules, tally.places)
+    kept.sort(key=lambda place: (SEVERITIES.index(place.finding.severity), -place.cost, place.position))
+    return Outcome(tuple(place.finding for place in kept), tuple(tally.silences), tuple(tally.crashes))
+
+
+def applies(rule: Rule, facts: Facts) -> bool:
+    """Whether a rule is meant for models of this format with what this file holds."""
+    format_ = facts.graph.format
+    if rule.formats and format_ and not any(format_.startswith(known) for known in rule.formats):
+        return False
+    return "training" not in rule.requires or facts.graph.training is not None
+
+
+def places(rule: Rule, facts: Facts, index: Index, options: Mapping[str, Attr]) -> Iterator[Match | Unsure]:
+    """Where the pattern or the check of a rule holds, before its conditions are asked."""
+    if rule.check is not None:
+        empty = Scene(facts, {}, {}, options)
+        settings = {name: _plain(expr.evaluate(empty)) for name, expr in rule.settings.items()}
+        yield from rule.check(facts, **settings)
+    elif rule.match:
+        for bound in matches(index, rule.match):
+            if not rule.absent or next(matches(index, rule.absent, bound), None) is None:
+                yield Match(bound)
+    else:
+        yield Match()
+
+
+def scene_of(rule: Rule, facts: Facts, match: Match, options: Mapping[str, Attr]) -> Scene:
+    """What the expressions of a rule see at one match."""
+    values: dict[str, Value] = {name: _value(value) for name, value in match.values.items()}
+    return Scene(facts, match.nodes, values, options, rule.let)
+
+
+def _run_rule(rule: Rule, facts: Facts, options: Mapping[str, Attr], tally: Tally) -> None:
+    node: Node | None = None
+    seen: set[str | None] = set()
+    try:
+        for match in places(rule, facts, tally.index, options):
+            if isinstance(match, Unsure):
+                name = match.node.name if match.node else None
+                tally.silences.append(Silence(rule.name, name, match.reason))
+                continue
+            node = match.nodes.get(rule.at) if rule.at else None
+            scene = scene_of(rule, facts, match, options)
+            verdict = every(condition.evaluate(scene) for condition in rule.where)
+            if verdict is UNKNOWN:
+                tally.silences.append(Silence(rule.name, node.name if node else None, _reason(scene)))
+            elif verdict and (node.name if node else None) not in seen:
+                seen.add(node.name if node else None)
+                at = tally.positions.get(node.name, 0) if node else -1
+                tally.places.append(Place(_finding(rule, scene, node), _cost(rule, scene), at))
+    except Exception as error:  # a fault in one rule must not silence the others
+        where = f"rule {rule.name}" + (f" at node {node.name}" if node else "")
+        tally.crashes.append(Problem(where, f"{type(error).__name__}: {error}"))
+
+
+def _reason(scene: Scene) -> str:
+    return f"{', '.join(scene.unknowns) or 'a value'} is unknown"
+
+
+def _holds(expr: Expr | None, scene: Scene) -> bool:
+    return expr is None or truth(expr.evaluate(scene)) is True
+
+
+def _finding(rule: Rule, scene: Scene, node: Node | None) -> Finding:
+    severity = next(case.severity for case in rule.severity if _holds(case.when, scene))
+    fixes = tuple(Fix(fix.title.fill(scene), fix.level) for fix in rule.fixes if _holds(fix.when, scene))
+    related = tuple((scene.nodes[name].name, words.fill(scene)) for name, words in rule.related)
+    message = rule.message.fill(scene)
+    used = {name: value for name, value in scene.values.items() if name in rule.let}
+    values = {**used, **rule.message.values(scene)}
+    return Finding(
+        rule=rule.name,
+        family=rule.family,
+        severity=severity,
+        confidence=rule.confidence,
+        message=message,
+        node=node.name if node else None,
+        values={name: _plain(value) for name, value in values.items()},
+        related=related,
+        fixes=fixes,
+    )
+
+
+def _cost(rule: Rule, scene: Scene) -> float:
+    value = rule.cost.evaluate(scene) if rule.cost else 0
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _one_per_cause(rules: RuleSet, found: Iterable[Place]) -> list[Place]:
+    """The places without those that leave their node to another rule's finding there."""
+    rows = list(found)
+    spoken = {(row.finding.rule, row.finding.node) for row in rows}
+    return [
+        row
+        for row in rows
+        if not any((other, row.finding.node) in spoken for other in rules.by_name[row.finding.rule].yields_to)
+    ]
+
+
+def _plain(value: Value) -> Attr:
+    """A value as a finding carries it: nodes by name, unknown as none."""
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
+    if isinstance(value, Node | Setting):
+        return value.name
+    return None if value is UNKNOWN else value
+
+
+def _value(value: Attr) -> Value:
+    """A check's value as expressions see it: what is not known is unknown."""
+    return UNKNOWN if value is None else value

@@ -1,0 +1,349 @@
+"""A rule file's content, checked key by key and turned into a Rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archlint.checks import Check
+from archlint.engine.choose import option_problem
+from archlint.engine.expr import Expr, ExprProblem, Names, compile_expr, suggest
+from archlint.engine.patterns import Path, absent_patterns, match_patterns
+from archlint.engine.rule import Example, FixIdea, Option, Rule, SeverityCase
+from archlint.engine.source import SchemaProblem
+from archlint.engine.word import Template, compile_template
+from archlint.findings import SEVERITIES
+
+KEYS: Mapping[str, str] = {
+    "summary": "one sentence that says what is flagged",
+    "severity": "error, warning or info; or a list of {when, is}, tried in order",
+    "confidence": "high, medium or low",
+    "message": "what is wrong with this model, in numbers, with {placeholders}",
+    "why": "the reasoning",
+    "when_to_ignore": "when the finding is fine as it is",
+    "sources": "addresses of the evidence",
+    "options": "settings of the rule: type, default, min, max, help",
+    "match": "named nodes and where their inputs come from, in data-flow order",
+    "absent": "named nodes that must not be there",
+    "check": "a Python check, <module>.<function>, in place of match",
+    "with": "settings of the check: name to expression over options",
+    "each": "'model': judge once per model, in place of match",
+    "let": "named values",
+    "where": "conditions that must all be true",
+    "report": "at: the node that is reported; related: other nodes and what they do here",
+    "fixes": "changes that help: title, level, when",
+    "cost": "what the finding costs, for the order of findings",
+    "formats": "the formats it applies to: keras, onnx",
+    "requires": "what must be there for it to run: training",
+    "default": "off for rules that must be asked for",
+    "yields_to": "rules whose finding at the same node silences this one",
+    "examples": "models that it flags and passes; the last key of the file",
+}
+"""Key of a rule file → what it holds."""
+
+CONFIDENCES = ("high", "medium", "low")
+LEVELS = ("exact", "calibrated", "retrain")
+FORMATS = ("keras", "onnx")
+REQUIREMENTS = ("training",)
+_REQUIRED = ("summary", "severity", "confidence", "message", "why", "sources")
+_OPTION_TYPES = ("int", "float", "bool", "str", "list")
+_KINDS = {"int": "number", "float": "number", "bool": "bool", "str": "text", "list": "list"}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Where a rule comes from: name and family from its path, and its file."""
+
+    name: str
+    family: str
+    path: str
+
+
+def build_rule(identity: Identity, data: Any, read_examples: Callable[[Rule], tuple[Example, ...]]) -> Rule:
+    """The rule that a parsed file says.
+
+    Raises: SchemaProblem: the first thing that does not hold.
+    """
+    if not isinstance(data, dict):
+        raise SchemaProblem((), "a rule file is a mapping of keys, such as summary: …")
+    keys(data, KEYS, ())
+    for key in _REQUIRED:
+        if key not in data:
+            raise SchemaProblem((), f"the key '{key}' is missing", KEYS[key])
+    options = _options(mapping(data, ("options",)))
+    match = match_patterns(data.get("match"))
+    check = _check(data)
+    nodes: dict[str, frozenset[str] | None] = {pattern.name: pattern.ops for pattern in match}
+    kinds = {name: _KINDS[option.type] for name, option in options.items()}
+    values: dict[str, str] = {}
+    if check is not None:
+        nodes.update(dict.fromkeys(check.nodes))
+        values.update(dict.fromkeys(check.values, "any"))
+    let = _let(mapping(data, ("let",)), Names(nodes, values, kinds))
+    values.update({name: expr.kind for name, expr in let.items()})
+    names = Names(nodes, values, kinds)
+    at, related = _report(data, names)
+    return Rule(
+        name=identity.name,
+        family=identity.family,
+        path=identity.path,
+        summary=text(data, ("summary",)).strip(),
+        severity=_severity(data["severity"], names),
+        confidence=word(data, ("confidence",), CONFIDENCES),
+        message=template(data["message"], ("message",), names),
+        why=text(data, ("why",)),
+        when_to_ignore=text(data, ("when_to_ignore",)) if "when_to_ignore" in data else "",
+        sources=strings(data, ("sources",)),
+        options=options,
+        match=match,
+        absent=absent_patterns(data.get("absent"), match),
+        check=check,
+        settings=_settings(data, Names({}, {}, kinds)),
+        let=let,
+        where=_where(data.get("where", []), names),
+        at=at,
+        related=related,
+        fixes=_fixes(data.get("fixes", []), names),
+        cost=expression(data["cost"], ("cost",), names) if "cost" in data else None,
+        formats=words(data, ("formats",), FORMATS),
+        requires=words(data, ("requires",), REQUIREMENTS),
+        default=_flag(data, "default", True),
+        yields_to=strings(data, ("yields_to",)),
+        read_examples=read_examples,
+    )
+
+
+def keys(data: Mapping[Any, Any], known: Mapping[str, object] | tuple[str, ...], path: Path) -> None:
+    """Nothing, when all keys are known.
+
+    Raises: SchemaProblem: one is not.
+    """
+    for key in data:
+        if key not in known:
+            advice = suggest(str(key), known)
+            raise SchemaProblem((*path, str(key)), f"unknown key '{key}'", advice, on_key=True)
+
+
+def text(data: Mapping[str, Any], path: Path) -> str:
+    """The text at the last step of the path."""
+    value = data[str(path[-1])]
+    if not isinstance(value, str) or not value.strip():
+        raise SchemaProblem(path, f"'{path[-1]}' is a text, not {_seen(value)}", _trap(value))
+    return value
+
+
+def word(data: Mapping[str, Any], path: Path, known: tuple[str, ...]) -> str:
+    """One of the known words."""
+    return one_of(data[str(path[-1])], path, known)
+
+
+def one_of(value: Any, path: Path, known: tuple[str, ...]) -> str:
+    """The value, when it is one of the known words."""
+    if value not in known:
+        what = f"'{path[-1]}' is one of {', '.join(known)}, not {_seen(value)}"
+        raise SchemaProblem(path, what, suggest(str(value), known))
+    return str(value)
+
+
+def strings(data: Mapping[str, Any], path: Path) -> tuple[str, ...]:
+    """A list of texts; empty when the key is not there."""
+    value = data.get(str(path[-1]), [])
+    if not isinstance(value, list):
+        raise SchemaProblem(path, f"'{path[-1]}' is a list, not {_seen(value)}")
+    for index, item in enumerate(value):
+        if not isinstance(item, str):
+            raise SchemaProblem((*path, index), f"a text was expected, not {_seen(item)}", _trap(item))
+    return tuple(value)
+
+
+def words(data: Mapping[str, Any], path: Path, known: tuple[str, ...]) -> tuple[str, ...]:
+    """A list of known words; empty when the key is not there."""
+    found = strings(data, path)
+    return tuple(one_of(value, (*path, index), known) for index, value in enumerate(found))
+
+
+def mapping(data: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """The mapping at the last step of the path; empty when the key is not there."""
+    value = data.get(str(path[-1]), {})
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise SchemaProblem(path, f"'{path[-1]}' is a mapping of names, not {_seen(value)}")
+    return value
+
+
+def expression(value: Any, path: Path, names: Names) -> Expr:
+    """The compiled expression."""
+    if isinstance(value, bool):
+        value = str(value).lower()
+    elif isinstance(value, int | float):
+        value = repr(value)
+    if not isinstance(value, str):
+        raise SchemaProblem(path, f"an expression was expected, not {_seen(value)}", _trap(value))
+    try:
+        return compile_expr(value.strip(), names)
+    except ExprProblem as problem:
+        raise SchemaProblem.inside(path, problem) from problem
+
+
+def template(value: Any, path: Path, names: Names) -> Template:
+    """The compiled message."""
+    if not isinstance(value, str):
+        raise SchemaProblem(path, f"a text was expected, not {_seen(value)}", _trap(value))
+    try:
+        return compile_template(value.strip(), names)
+    except ExprProblem as problem:
+        raise SchemaProblem.inside(path, problem) from problem
+
+
+def _seen(value: Any) -> str:
+    names = {dict: "a mapping", list: "a list", type(None): "nothing"}
+    return names.get(type(value)) or f"{value!r}"
+
+
+def _trap(value: Any) -> str:
+    """What YAML did to a value that its author saw as text."""
+    if isinstance(value, bool):
+        return "YAML reads on, off, yes and no as true or false; put the word in quotes"
+    if isinstance(value, dict):
+        return "YAML reads ': ' inside a text, and a leading {, as a mapping; put the text in quotes"
+    if isinstance(value, list):
+        return "YAML reads a leading [ as a list; put the expression in quotes"
+    if isinstance(value, int | float):
+        return "YAML reads this as a number (010 is 8, 12:30 is 750); put it in quotes"
+    return ""
+
+
+def _options(data: Mapping[str, Any]) -> Mapping[str, Option]:
+    found = {}
+    for name, row in data.items():
+        path: Path = ("options", name)
+        if not isinstance(row, dict):
+            raise SchemaProblem(path, "an option is a mapping: {type, default, help}")
+        keys(row, ("type", "default", "min", "max", "help"), path)
+        for key in ("type", "default", "help"):
+            if key not in row:
+                raise SchemaProblem(path, f"option '{name}' has no '{key}'", on_key=True)
+        type_ = word(row, (*path, "type"), _OPTION_TYPES)
+        for key in ("min", "max"):
+            if not isinstance(row.get(key, 0), int | float):
+                raise SchemaProblem((*path, key), f"'{key}' is a number, not {_seen(row[key])}")
+        default = tuple(row["default"]) if isinstance(row["default"], list) else row["default"]
+        option = Option(name, type_, default, text(row, (*path, "help")), row.get("min"), row.get("max"))
+        problem = option_problem(option, default)
+        if problem:
+            raise SchemaProblem(
+                (*path, "default"), f"the default of '{name}' {problem}", _number_trap(default)
+            )
+        found[name] = option
+    return found
+
+
+def _number_trap(value: object) -> str:
+    try:
+        plain = float(value) if isinstance(value, str) else None
+    except ValueError:
+        return ""
+    if plain is None:
+        return _trap(value) if isinstance(value, bool) else ""
+    return f"YAML reads {value} as text; write {int(plain) if plain == int(plain) else plain}"
+
+
+def _check(data: Mapping[str, Any]) -> Check | None:
+    ways = [key for key in ("match", "check", "each") if key in data]
+    if len(ways) != 1:
+        path: Path = (ways[1],) if ways else ()
+        raise SchemaProblem(path, "a rule has exactly one of match, check and each", on_key=True)
+    if "each" in data:
+        one_of(data["each"], ("each",), ("model",))
+    if "check" not in data:
+        return None
+    from importlib import import_module
+
+    module, _, function = text(data, ("check",)).partition(".")
+    try:
+        found = getattr(import_module(f"archlint.checks.{module}"), function, None)
+    except ModuleNotFoundError as error:
+        raise SchemaProblem(("check",), f"there is no module archlint/checks/{module}.py") from error
+    if not isinstance(found, Check):
+        raise SchemaProblem(("check",), f"archlint/checks/{module}.py has no check '{function}'")
+    return found
+
+
+def _settings(data: Mapping[str, Any], names: Names) -> Mapping[str, Expr]:
+    given = mapping(data, ("with",))
+    return {name: expression(value, ("with", name), names) for name, value in given.items()}
+
+
+def _let(data: Mapping[str, Any], names: Names) -> Mapping[str, Expr]:
+    found: dict[str, Expr] = {}
+    for name, value in data.items():
+        if name in names.all():
+            raise SchemaProblem(("let", name), f"the name '{name}' is already taken", on_key=True)
+        kinds = {**names.values, **{key: expr.kind for key, expr in found.items()}}
+        found[name] = expression(value, ("let", name), Names(names.nodes, kinds, names.options))
+    return found
+
+
+def _where(value: Any, names: Names) -> tuple[Expr, ...]:
+    if not isinstance(value, list):
+        return (expression(value, ("where",), names),)
+    return tuple(expression(item, ("where", index), names) for index, item in enumerate(value))
+
+
+def _severity(value: Any, names: Names) -> tuple[SeverityCase, ...]:
+    if not isinstance(value, list):
+        return (SeverityCase(one_of(value, ("severity",), SEVERITIES)),)
+    found = []
+    for index, row in enumerate(value):
+        path: Path = ("severity", index)
+        if not isinstance(row, dict) or "is" not in row:
+            raise SchemaProblem(path, "a case of severity is {when: <condition>, is: <severity>}")
+        keys(row, ("when", "is"), path)
+        when = expression(row["when"], (*path, "when"), names) if "when" in row else None
+        found.append(SeverityCase(word(row, (*path, "is"), SEVERITIES), when))
+    if not found or found[-1].when is not None or any(case.when is None for case in found[:-1]):
+        raise SchemaProblem(("severity",), "the last case of severity, and only that, has no 'when'")
+    return tuple(found)
+
+
+def _report(data: Mapping[str, Any], names: Names) -> tuple[str | None, tuple[tuple[str, Template], ...]]:
+    report = mapping(data, ("report",))
+    keys(report, ("at", "related"), ("report",))
+    at = report.get("at")
+    if at is None and names.nodes:
+        if len(names.nodes) > 1:
+            raise SchemaProblem(
+                ("report",), "several nodes are named, so report: {at: …} says which one it is"
+            )
+        at = next(iter(names.nodes))
+    if at is not None:
+        one_of(at, ("report", "at"), tuple(names.nodes))
+    related = mapping(report, ("report", "related"))
+    for name in related:
+        if name not in names.nodes:
+            path: Path = ("report", "related", name)
+            raise SchemaProblem(path, f"'{name}' is no node", suggest(name, tuple(names.nodes)), on_key=True)
+    rows = [(name, template(words_, ("report", "related", name), names)) for name, words_ in related.items()]
+    return at, tuple(rows)
+
+
+def _fixes(value: Any, names: Names) -> tuple[FixIdea, ...]:
+    if not isinstance(value, list):
+        raise SchemaProblem(("fixes",), "'fixes' is a list of {title, level, when}")
+    found = []
+    for index, row in enumerate(value):
+        path: Path = ("fixes", index)
+        if not isinstance(row, dict) or not {"title", "level"} <= set(row):
+            raise SchemaProblem(path, "a fix is {title, level, when}")
+        keys(row, ("title", "level", "when"), path)
+        when = expression(row["when"], (*path, "when"), names) if "when" in row else None
+        title = template(row["title"], (*path, "title"), names)
+        found.append(FixIdea(title, word(row, (*path, "level"), LEVELS), when))
+    return tuple(found)
+
+
+def _flag(data: Mapping[str, Any], key: str, default: bool) -> bool:
+    value = data.get(key, default)
+    if not isinstance(value, bool):
+        raise SchemaProblem((key,), f"'{key}' is on or off, not {_seen(value)}")
+    return value
