@@ -1,0 +1,49 @@
+"""Reading models that Keras saved: ``.keras``, ``.h5``, an unpacked folder, the JSON of an architecture."""
+
+from __future__ import annotations
+
+from archlint.errors import ReadError
+from archlint.formats.base import ModelFile
+from archlint.graph import Attr, Graph
+
+__all__ = ["read"]
+
+
+def read(file: ModelFile) -> Graph:
+    """The graph of a model that Keras saved; nothing in the file is run, weights stay on disk.
+
+    Raises:
+        ReadError: the file is damaged, holds no architecture, or is not a model of layers.
+    """
+    from archlint.formats.keras import files, models, training
+    from archlint.formats.keras.builder import Builder
+
+    saved = files.load(file)
+    version = saved.keras_version
+    builder = Builder(file.path, _major(version))
+    model = models.layer_of(saved.model, builder, ())
+    if not models.is_model(model):
+        raise ReadError(file.path, saved.model.where, _not_a_model(model.cls))
+    found = models.build(builder, model, None)
+    metadata: dict[str, Attr] = {}
+    if version is not None:
+        metadata["producer"] = f"keras {version}"
+    if saved.backend is not None:
+        metadata["backend"] = saved.backend
+    graph = builder.graph(found.values)
+    settings = training.settings(saved.compiled, found.names)
+    return Graph(
+        model.name, file.format, graph.inputs, graph.nodes, graph.outputs, graph.declared, settings, metadata
+    )
+
+
+def _major(version: str | None) -> int:
+    first = (version or "").partition(".")[0]
+    return int(first) if first in ("1", "2", "3") else 3
+
+
+def _not_a_model(cls: str) -> str:
+    return (
+        f"the model is of the class '{cls[:80]}', which defines its layers in Python code that the file does not "
+        "hold; save it as a functional model, or export it to ONNX"
+    )

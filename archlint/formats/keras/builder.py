@@ -1,0 +1,194 @@
+"""Where nodes are collected while a config is walked, with shapes and params worked out as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from archlint.errors import ReadError
+from archlint.formats.base import MAX_NODES
+from archlint.formats.keras.raw import Raw
+from archlint.graph import Attr, Graph, Node, Origin, Param, Shape, TensorType
+from archlint.ops import TABLE, outputs_of, weights_of
+from archlint.ops.base import UNKNOWN, Tensor
+
+MAX_MODEL_DEPTH = 64
+"""Deepest nesting of models that is followed; the deepest seen in a real file is 4."""
+
+
+MAX_CALLS = 250_000
+"""Most layer calls that are followed, shared models counted each time; the most seen in a real file is 3,000."""
+
+MAX_OUTPUTS = 1000
+"""Most outputs that a layer archlint does not know may be read at."""
+
+
+class Val(str):
+    """Name of a value of the graph, told apart from text that a config holds."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who holds the params of a node: the prefix of their names, element type, and whether they are trained."""
+
+    name: str
+    dtype: str = "float32"
+    trainable: bool = True
+
+
+@dataclass(slots=True)
+class Builder:
+    """Nodes so far. ``tensors`` is what is known of each value; ``ignored`` are mask values that no op reads."""
+
+    path: str
+    keras_major: int = 3
+    nodes: list[Node] = field(default_factory=list)
+    inputs: list[tuple[str, TensorType]] = field(default_factory=list)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    declared: dict[str, TensorType] = field(default_factory=dict)
+    ignored: set[str] = field(default_factory=set)
+    per_step: bool = False
+    calls: int = 0
+    depth: int = 0
+    _taken: dict[str, int] = field(default_factory=dict)
+
+    def enter(self, layer: Raw) -> None:
+        """Counts one more call within the calls that are open; bounds how many and how deep."""
+        self.calls += 1
+        self.depth += 1
+        if self.calls > MAX_CALLS or self.depth > MAX_MODEL_DEPTH:
+            raise layer.error("layers hold each other too deep, or call each other too often, to be followed")
+
+    def leave(self) -> None:
+        """Ends the call that was entered last."""
+        self.depth -= 1
+
+    def fresh(self, name: str) -> str:
+        """The name itself, or with ":1", ":2", … when it is taken."""
+        count = self._taken.get(name)
+        if count is None:
+            self._taken[name] = 1
+            return name
+        while f"{name}:{count}" in self._taken:
+            count += 1
+        self._taken[name] = count + 1
+        return self.fresh(f"{name}:{count}")
+
+    def add_input(self, name: str, type_: TensorType) -> Val:
+        """A new input of the graph."""
+        name = self.fresh(name)
+        self.inputs.append((name, type_))
+        self.tensors[name] = Tensor(type_.dtype, type_.shape)
+        return Val(name)
+
+    def add(
+        self,
+        name: str,
+        op: str,
+        inputs: Sequence[str],
+        attrs: Mapping[str, Attr],
+        origin: Origin,
+        owner: Owner,
+        extra: Sequence[Param] = (),
+        outputs: int = 1,
+    ) -> list[Val]:
+        """A new node; its output values. ``extra`` params come after those that the op itself creates."""
+        if len(self.nodes) >= MAX_NODES:
+            raise ReadError(self.path, "", f"the model has more than {MAX_NODES} nodes once it is unfolded")
+        name = self.fresh(name)
+        made = [name] + [self.fresh(f"{name}.{index}") for index in range(1, outputs)]
+        kept = _without_defaults(op, attrs)
+        node = Node(name, op, tuple(str(value) for value in inputs), tuple(made), kept, (), (), origin)
+        ins = [self.tensors.get(value, UNKNOWN) for value in inputs]
+        params = (*self._weights(node, ins, owner), *extra)
+        self.nodes.append(replace(node, params=params) if params else node)
+        known = op in TABLE
+        outs = list(outputs_of(self.nodes[-1], ins)) if known else []
+        for value, out in zip(made, [*outs, *[UNKNOWN] * outputs], strict=False):
+            self.tensors[value] = out
+        return [Val(value) for value in made]
+
+    @staticmethod
+    def _weights(node: Node, ins: Sequence[Tensor], owner: Owner) -> tuple[Param, ...]:
+        made = weights_of(node, ins) if node.op in TABLE else ()
+        return tuple(
+            Param(
+                f"{owner.name}/{weight.role}",
+                weight.role,
+                weight.shape,
+                owner.dtype,
+                weight.trainable and owner.trainable,
+            )
+            for weight in made
+        )
+
+    def is_unknown(self, value: str) -> bool:
+        """Whether a value comes from a node that archlint does not understand."""
+        return any(node.op == "Unknown" and value in node.outputs for node in reversed(self.nodes))
+
+    def more_outputs(self, values: list[Val], index: int) -> Val:
+        """The further output of an Unknown node that a later layer turns out to read."""
+        if index > MAX_OUTPUTS:
+            raise ReadError(self.path, "", f"'{values[0]}' is read at output {index}, which no layer has")
+        at = next(i for i, node in enumerate(self.nodes) if values[0] in node.outputs)
+        node = self.nodes[at]
+        while len(values) <= index:
+            values.append(Val(self.fresh(f"{node.name}.{len(values)}")))
+        self.nodes[at] = replace(node, outputs=tuple(str(value) for value in values))
+        return values[index]
+
+    def reshape_param(self, role: str, shape: Shape) -> None:
+        """Gives a param of the node made last the shape that the file stores it in."""
+        node = self.nodes[-1]
+        params = tuple(replace(p, shape=shape) if p.role == role else p for p in node.params)
+        self.nodes[-1] = replace(node, params=params)
+
+    def declare(self, value: str, type_: TensorType) -> None:
+        """Notes what the file says of a value; it fills what is not known by inference."""
+        if any(value == name for name, _ in self.inputs[-64:]) or type_ == TensorType():
+            return
+        known = self.tensors.get(value, UNKNOWN)
+        if known.shape is None or None in known.shape or known.dtype is None:
+            self.declared[value] = type_
+        shape = type_.shape
+        if shape is not None and known.shape is not None and len(shape) == len(known.shape):
+            shape = tuple(b if a is None else a for a, b in zip(known.shape, shape, strict=True))
+        elif known.shape is not None:
+            shape = known.shape
+        self.tensors[value] = replace(known, dtype=known.dtype or type_.dtype, shape=shape)
+
+    def graph(self, outputs: Sequence[str]) -> Graph:
+        """All that was collected, without the nodes that only make masks."""
+        nodes = self._without_masks(outputs)
+        made = {value for node in nodes for value in node.outputs}
+        declared = {value: type_ for value, type_ in self.declared.items() if value in made}
+        return Graph("", "", tuple(self.inputs), nodes, tuple(str(v) for v in outputs), declared)
+
+    def _without_masks(self, outputs: Sequence[str]) -> tuple[Node, ...]:
+        """Keras stores the ops that compute a mask as nodes; they go when nothing but masking reads them."""
+        if not self.ignored:
+            return tuple(self.nodes)
+        used = set(outputs)
+        dropped = set(self.ignored)
+        kept = []
+        for node in reversed(self.nodes):
+            if any(value in dropped for value in node.outputs) and not used.intersection(node.outputs):
+                dropped.update(node.inputs)
+                continue
+            used.update(node.inputs)
+            kept.append(node)
+        return tuple(reversed(kept))
+
+
+def _without_defaults(op: str, attrs: Mapping[str, Attr]) -> dict[str, Attr]:
+    definition = TABLE.get(op)
+    if definition is None:
+        return dict(attrs)
+    defaults = definition.attrs
+    return {
+        key: value
+        for key, value in attrs.items()
+        if key not in defaults or repr(defaults[key]) != repr(value)
+    }

@@ -1,0 +1,114 @@
+"""Convolution layers."""
+
+from __future__ import annotations
+
+from archlint.formats.keras.activations import activate
+from archlint.formats.keras.builder import Val
+from archlint.formats.keras.call import Call, Translator
+from archlint.graph import Attr
+
+
+def window(call: Call, rank: int) -> dict[str, Attr]:
+    """Settings that every sliding layer has: strides, dilations, padding, channel axis."""
+    config = call.config
+    strides = config["strides"].ints(rank, low=1) if not config["strides"].is_null else ()
+    dilations = config["dilation_rate"].ints(rank, low=1) if not config["dilation_rate"].is_null else ()
+    return {
+        "strides": strides if set(strides) != {1} else (),
+        "dilations": dilations if set(dilations) != {1} else (),
+        "padding": config["padding"].text("valid").lower(),
+        "channel_axis": call.channel_axis(),
+    }
+
+
+def conv(rank: int) -> Translator:
+    """Conv1D to Conv3D."""
+
+    def translator(call: Call) -> list[Val]:
+        attrs: dict[str, Attr] = {
+            "filters": call.config["filters"].int(low=1),
+            "kernel": call.config["kernel_size"].ints(rank, low=1),
+            **window(call, rank),
+            "groups": call.config["groups"].int(1, low=1),
+            "use_bias": call.config["use_bias"].flag(True),
+        }
+        return [activate(call, call.one("Conv", None, attrs), call.config["activation"])]
+
+    return translator
+
+
+def conv_transpose(rank: int) -> Translator:
+    """Conv1DTranspose to Conv3DTranspose."""
+
+    def translator(call: Call) -> list[Val]:
+        padding = call.config["output_padding"]
+        attrs: dict[str, Attr] = {
+            "filters": call.config["filters"].int(low=1),
+            "kernel": call.config["kernel_size"].ints(rank, low=1),
+            **window(call, rank),
+            "output_padding": () if padding.is_null else padding.ints(rank, low=0),
+            "use_bias": call.config["use_bias"].flag(True),
+        }
+        return [activate(call, call.one("ConvTranspose", None, attrs), call.config["activation"])]
+
+    return translator
+
+
+def _depthwise(call: Call, rank: int) -> dict[str, Attr]:
+    """A Conv whose groups are the input channels; both stay out when those are not known."""
+    channels = call.dim(call.channel_axis())
+    multiplier = call.config["depth_multiplier"].int(1, low=1)
+    known = isinstance(channels, int) and channels > 0
+    return {
+        "filters": channels * multiplier if isinstance(channels, int) and known else None,
+        "kernel": call.config["kernel_size"].ints(rank, low=1),
+        **window(call, rank),
+        "groups": channels if known else None,
+    }
+
+
+def depthwise(rank: int) -> Translator:
+    """DepthwiseConv1D and 2D. The kernel is (k…, channels, multiplier), not a Conv's (k…, 1, filters)."""
+
+    def translator(call: Call) -> list[Val]:
+        attrs = {**_depthwise(call, rank), "use_bias": call.config["use_bias"].flag(True)}
+        value = call.one("Conv", None, attrs)
+        _as_depthwise_kernel(call)
+        return [activate(call, value, call.config["activation"])]
+
+    return translator
+
+
+def _as_depthwise_kernel(call: Call) -> None:
+    """Gives the kernel of the node just made the shape that Keras stores: (k…, channels, multiplier)."""
+    node = call.builder.nodes[-1]
+    groups, filters, kernel = node.attrs.get("groups"), node.attrs.get("filters"), node.attrs.get("kernel")
+    assert isinstance(kernel, tuple)
+    known = isinstance(groups, int) and isinstance(filters, int)
+    inner = (groups, filters // groups) if known else (None, None)
+    call.builder.reshape_param("kernel", (*kernel, *inner))
+
+
+def separable(rank: int) -> Translator:
+    """SeparableConv1D and 2D: a depthwise Conv, then a pointwise one that holds the bias."""
+
+    def translator(call: Call) -> list[Val]:
+        spread = call.one("Conv", None, {**_depthwise(call, rank), "use_bias": False}, part="depthwise")
+        _as_depthwise_kernel(call)
+        attrs: dict[str, Attr] = {
+            "filters": call.config["filters"].int(low=1),
+            "kernel": (1,) * rank,
+            "channel_axis": call.channel_axis(),
+            "use_bias": call.config["use_bias"].flag(True),
+        }
+        return [activate(call, call.one("Conv", [spread], attrs), call.config["activation"])]
+
+    return translator
+
+
+CONV: dict[str, Translator] = {
+    **{f"Conv{rank}D": conv(rank) for rank in (1, 2, 3)},
+    **{f"Conv{rank}DTranspose": conv_transpose(rank) for rank in (1, 2, 3)},
+    **{f"DepthwiseConv{rank}D": depthwise(rank) for rank in (1, 2)},
+    **{f"SeparableConv{rank}D": separable(rank) for rank in (1, 2)},
+}

@@ -1,0 +1,195 @@
+"""Layers that multiply by a matrix, normalise, or activate."""
+
+from __future__ import annotations
+
+from archlint.formats.keras.activations import activate, activation_name, op_of_activation
+from archlint.formats.keras.builder import Val
+from archlint.formats.keras.call import Call, Translator
+from archlint.graph import Attr
+
+
+def dense(call: Call) -> list[Val]:
+    """Dense."""
+    attrs: dict[str, Attr] = {
+        "units": call.config["units"].int(low=1),
+        "use_bias": call.config["use_bias"].flag(True),
+    }
+    return [activate(call, call.one("Dense", None, attrs), call.config["activation"])]
+
+
+def einsum_dense(call: Call) -> list[Val]:
+    """EinsumDense."""
+    shape = call.config["output_shape"]
+    items = list(shape.items()) if isinstance(shape.value, list) else [shape]
+    attrs: dict[str, Attr] = {
+        "equation": call.config["equation"].text(),
+        "output_shape": tuple(None if item.is_null else item.int(low=0) for item in items),
+        "bias_axes": call.config["bias_axes"].text("") or None,
+    }
+    return [activate(call, call.one("EinsumDense", None, attrs), call.config["activation"])]
+
+
+def embedding(call: Call) -> list[Val]:
+    """Embedding; ReversibleEmbedding called forwards."""
+    attrs: dict[str, Attr] = {
+        "input_dim": call.config["input_dim"].int(low=0),
+        "output_dim": call.config["output_dim"].int(low=0),
+        "mask_zero": call.config["mask_zero"].flag(False),
+    }
+    return [call.one("Embedding", None, attrs)]
+
+
+def dot(call: Call) -> list[Val]:
+    """Dot."""
+    attrs: dict[str, Attr] = {
+        "axes": call.config["axes"].ints(2),
+        "normalize": call.config["normalize"].flag(False),
+    }
+    return [call.one("Dot", None, attrs)]
+
+
+def batch_norm(call: Call) -> list[Val]:
+    """BatchNormalization."""
+    config = call.config
+    attrs: dict[str, Attr] = {
+        "channel_axis": call.axis(config["axis"]),
+        "epsilon": config["epsilon"].float(0.001),
+        "momentum": config["momentum"].float(0.99),
+        "center": config["center"].flag(True),
+        "scale": config["scale"].flag(True),
+    }
+    if call.kwargs.get("training") is True:
+        attrs["training"] = True
+    return [call.one("BatchNormalization", None, attrs)]
+
+
+def layer_norm(call: Call) -> list[Val]:
+    """LayerNormalization; with ``rms_scaling`` it is an RMSNormalization."""
+    config = call.config
+    axes = config["axis"].ints() if isinstance(config["axis"].value, list) else (config["axis"].int(-1),)
+    attrs: dict[str, Attr] = {
+        "axes": tuple(-1 if call.rank is not None and axis == call.rank - 1 else axis for axis in axes),
+        "epsilon": config["epsilon"].float(0.001),
+        "scale": config["scale"].flag(True),
+    }
+    if config["rms_scaling"].flag(False):
+        return [call.one("RMSNormalization", None, attrs)]
+    return [call.one("LayerNormalization", None, {**attrs, "center": config["center"].flag(True)})]
+
+
+def rms_norm(call: Call) -> list[Val]:
+    """RMSNormalization."""
+    config = call.config
+    axes = config["axis"].ints() if isinstance(config["axis"].value, list) else (config["axis"].int(-1),)
+    return [call.one("RMSNormalization", None, {"axes": axes, "epsilon": config["epsilon"].float(1e-6)})]
+
+
+def group_norm(call: Call) -> list[Val]:
+    """GroupNormalization; groups=-1 means one per channel."""
+    config = call.config
+    axis = call.axis(config["axis"])
+    groups: Attr = config["groups"].int(32)
+    if groups == -1:
+        channels = call.dim(axis)
+        groups = channels if isinstance(channels, int) else None
+    attrs: dict[str, Attr] = {
+        "groups": groups,
+        "channel_axis": axis,
+        "epsilon": config["epsilon"].float(0.001),
+        "center": config["center"].flag(True),
+        "scale": config["scale"].flag(True),
+    }
+    return [call.one("GroupNormalization", None, attrs)]
+
+
+def unit_norm(call: Call) -> list[Val]:
+    """UnitNormalization."""
+    raw = call.config["axis"]
+    axes = raw.ints() if isinstance(raw.value, list) else (raw.int(-1),)
+    return [call.one("UnitNormalization", None, {"axes": axes})]
+
+
+def normalization(call: Call) -> list[Val]:
+    """Normalization (preprocessing); holds mean, variance and count only when they were learned from data."""
+    raw = call.config["axis"]
+    whole = raw.is_null and "axis" in call.config
+    axes = None if whole else raw.ints() if isinstance(raw.value, list) else (raw.int(-1),)
+    attrs: dict[str, Attr] = {"axis": axes, "invert": call.config["invert"].flag(False)}
+    for key in ("mean", "variance"):
+        stated = call.config[key]
+        if not stated.is_null:
+            attrs[key] = stated.numbers()
+    return [call.one("Normalization", None, attrs)]
+
+
+def activation(call: Call) -> list[Val]:
+    """Activation: the function it names, as one node under the layer's own name."""
+    name, settings = activation_name(call.config["activation"])
+    if settings is not None:
+        return call.nested(name, settings, call.inputs)
+    known = op_of_activation(name, call.builder.keras_major)
+    return call.unknown(name) if known is None else [call.one(known[0], None, known[1])]
+
+
+def relu(call: Call) -> list[Val]:
+    """ReLU."""
+    top = call.config["max_value"]
+    attrs: dict[str, Attr] = {
+        "max_value": None if top.is_null else top.float(),
+        "negative_slope": call.config["negative_slope"].float(0.0),
+        "threshold": call.config["threshold"].float(0.0),
+    }
+    return [call.one("Relu", None, attrs)]
+
+
+def leaky_relu(call: Call) -> list[Val]:
+    """LeakyReLU: ``negative_slope`` in Keras 3, ``alpha`` before."""
+    return [call.one("LeakyRelu", None, {"alpha": call.config.first("negative_slope", "alpha").float(0.3)})]
+
+
+def p_relu(call: Call) -> list[Val]:
+    """PReLU."""
+    raw = call.config["shared_axes"]
+    axes = raw.ints() if isinstance(raw.value, list) else () if raw.is_null else (raw.int(),)
+    return [call.one("PRelu", None, {"shared_axes": axes})]
+
+
+def elu(call: Call) -> list[Val]:
+    """ELU."""
+    return [call.one("Elu", None, {"alpha": call.config["alpha"].float(1.0)})]
+
+
+def thresholded_relu(call: Call) -> list[Val]:
+    """ThresholdedReLU (Keras 1 and 2)."""
+    return [call.one("ThresholdedRelu", None, {"alpha": call.config["theta"].float(1.0)})]
+
+
+def softmax(call: Call) -> list[Val]:
+    """Softmax layer; over several axes it is not an op that the catalogue has."""
+    raw = call.config["axis"]
+    if isinstance(raw.value, list) and len(raw.value) != 1:
+        return call.unknown()
+    return [call.one("Softmax", call.inputs[:1], {"axis": call.axis(raw)})]
+
+
+DENSE: dict[str, Translator] = {
+    "Activation": activation,
+    "BatchNormalization": batch_norm,
+    "Dense": dense,
+    "Dot": dot,
+    "ELU": elu,
+    "EinsumDense": einsum_dense,
+    "Embedding": embedding,
+    "GroupNormalization": group_norm,
+    "LayerNormalization": layer_norm,
+    "LeakyReLU": leaky_relu,
+    "Normalization": normalization,
+    "PReLU": p_relu,
+    "RMSNormalization": rms_norm,
+    "ReLU": relu,
+    "ReversibleEmbedding": embedding,
+    "Softmax": softmax,
+    "SyncBatchNormalization": batch_norm,
+    "ThresholdedReLU": thresholded_relu,
+    "UnitNormalization": unit_norm,
+}

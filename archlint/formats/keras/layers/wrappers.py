@@ -1,0 +1,45 @@
+"""Wrappers: layers that hold another layer, and layers that change nothing an op could say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from archlint.formats.keras.builder import Val
+from archlint.formats.keras.call import Call, Translator, translate
+from archlint.formats.keras.raw import Raw
+from archlint.graph import Param
+
+
+def held(call: Call, inner: Raw, per_step: bool = False) -> Call:
+    """The call of the layer that a wrapper holds, under the wrapper's own name."""
+    layer = replace(call.layer, cls=inner["class_name"].text(), raw=inner, config=inner["config"])
+    return replace(call, layer=layer, per_step=per_step or call.per_step)
+
+
+def time_distributed(call: Call) -> list[Val]:
+    """TimeDistributed: the node of the inner layer; ops that do not act per element say so."""
+    return translate(held(replace(call, args=call.args[:1], kwargs={}), call.config["layer"], per_step=True))
+
+
+def spectral_normalization(call: Call) -> list[Val]:
+    """SpectralNormalization: the inner layer, and the vector u of its power iteration.
+
+    Source: Miyato et al. 2018, arXiv:1802.05957; Keras keeps u as (1, last axis of the kernel), not trained.
+    """
+    first = len(call.builder.nodes)
+    values = translate(held(call, call.config["layer"]))
+    for index in range(first, len(call.builder.nodes)):
+        node = call.builder.nodes[index]
+        kernel = node.param("kernel") or node.param("embeddings")
+        if kernel is not None:
+            last = kernel.shape[-1] if kernel.shape else None
+            vector = Param(f"{node.name}/vector_u", "vector_u", (1, last), kernel.dtype, trainable=False)
+            call.builder.nodes[index] = replace(node, params=(*node.params, vector))
+            break
+    return values
+
+
+WRAPPERS: dict[str, Translator] = {
+    "SpectralNormalization": spectral_normalization,
+    "TimeDistributed": time_distributed,
+}

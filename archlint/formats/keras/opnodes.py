@@ -1,0 +1,79 @@
+"""Op nodes: calls of ``keras.ops`` in a functional model, and of TensorFlow's functions in Keras 2."""
+
+from __future__ import annotations
+
+from archlint.formats.keras.activations import op_of_activation
+from archlint.formats.keras.builder import Val
+from archlint.formats.keras.call import Call, Layer, values_of
+from archlint.formats.keras.operands import OpCall
+from archlint.formats.keras.opshapes import SHAPES
+from archlint.formats.keras.opsums import SUMS
+
+TF_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda"})
+
+SNAKE_ACTIVATIONS = {
+    "Celu": "celu",
+    "Elu": "elu",
+    "Gelu": "gelu",
+    "HardShrink": "hard_shrink",
+    "HardSigmoid": "hard_sigmoid",
+    "HardSilu": "hard_silu",
+    "HardTanh": "hard_tanh",
+    "LeakyRelu": "leaky_relu",
+    "LogSigmoid": "log_sigmoid",
+    "LogSoftmax": "log_softmax",
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "Selu": "selu",
+    "Sigmoid": "sigmoid",
+    "Silu": "silu",
+    "SoftShrink": "soft_shrink",
+    "Softmax": "softmax",
+    "Softplus": "softplus",
+    "Softsign": "softsign",
+    "SparsePlus": "sparse_plus",
+    "SparseSigmoid": "sparse_sigmoid",
+    "Sparsemax": "sparsemax",
+    "Squareplus": "squareplus",
+    "TanhShrink": "tanh_shrink",
+    "Threshold": "threshold",
+}
+"""Class in ``keras.src.ops.nn`` → the activation function that it is."""
+
+SETTINGS = {
+    "alpha": "alpha",
+    "approximate": "approximate",
+    "axis": "axis",
+    "b": "b",
+    "negative_slope": "alpha",
+    "threshold": "threshold",
+}
+"""Setting of such a class → attribute of its op."""
+
+
+def is_op(layer: Layer) -> bool:
+    """Whether a layer is an op and not a layer class of the same name."""
+    return ".ops." in layer.raw["module"].text("") or layer.cls in TF_LAYERS
+
+
+def apply(call: Call) -> list[Val]:
+    """The values of an op node; Unknown when the op is none of Keras's or its arguments make no sense."""
+    op = OpCall.of(call)
+    if op.name in SNAKE_ACTIVATIONS and not call.layer.custom:
+        return _activation(op)
+    translator = None if call.layer.custom else SHAPES.get(op.name) or SUMS.get(op.name)
+    if translator is not None:
+        made = translator(op)
+        if made is not None:
+            return made
+    return call.unknown(op.native, values_of([*call.args, *call.kwargs.values()]))
+
+
+def _activation(op: OpCall) -> list[Val]:
+    known = op_of_activation(SNAKE_ACTIVATIONS[op.name], op.call.builder.keras_major)
+    assert known is not None, "every name of SNAKE_ACTIVATIONS is an activation"
+    kind, attrs = known
+    stated = {SETTINGS[key]: value for key, value in op.settings.items() if key in SETTINGS}
+    if not all(isinstance(value, int | float) for value in stated.values()):
+        return op.call.unknown(op.native)
+    return op.call.node(kind, op.sources("x", "features", "logits"), {**attrs, **stated})
