@@ -13,7 +13,7 @@ from archlint.formats.onnx.records import (
     RawNode,
     Reference,
 )
-from archlint.formats.onnx.tensors import DTYPES, signed, sparse_tensor, tensor, text, varints
+from archlint.formats.onnx.tensors import DTYPES, shortest, signed, sparse_tensor, tensor, text, varints
 from archlint.formats.onnx.wire import BYTES, FIXED32, VARINT, MalformedError, Source
 from archlint.graph import Dim, Shape, TensorType
 
@@ -44,7 +44,7 @@ def model(src: Source, start: int, end: int) -> RawModel:
         elif tag == 2 << 3 | BYTES:
             names["producer"] = text(src, a, b)
         elif tag == 3 << 3 | BYTES:
-            names["version"] = text(src, a, b)
+            names["version"] = text(src, a, b).partition(" ")[0]
         elif tag == 7 << 3 | BYTES:
             graphs.append(_graph(*src.settle(a, b), 0))
         elif tag == 8 << 3 | BYTES:
@@ -134,7 +134,7 @@ def _attribute(src: Source, start: int, end: int, depth: int) -> tuple[str, RawA
 
 
 def _number(src: Source, a: int, b: int) -> RawAttr:
-    return float(struct.unpack("<f", src.content(a, b))[0])
+    return shortest(struct.unpack("<f", src.content(a, b))[0])
 
 
 def _integer(src: Source, a: int, b: int) -> RawAttr:
@@ -163,7 +163,7 @@ def _packed_ints(data: bytes) -> Iterator[RawAttr]:
 
 
 def _packed_floats(data: bytes) -> Iterator[RawAttr]:
-    return (item[0] for item in struct.iter_unpack("<f", data[: len(data) & ~3]))
+    return (shortest(item[0]) for item in struct.iter_unpack("<f", data[: len(data) & ~3]))
 
 
 _LIST_TYPES = frozenset({6, 7, 8, 9, 10, 12, 14})

@@ -77,6 +77,14 @@ def signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
+def shortest(value: float) -> float:
+    """A float32 as the shortest decimal that stands for it: 1e-05, not 9.999999747378752e-06."""
+    if value != value or value in (math.inf, -math.inf):
+        return value
+    short = float(f"{value:.7g}")
+    return short if struct.pack("<f", short) == struct.pack("<f", value) else float(f"{value:.9g}")
+
+
 def varints(data: bytes) -> Iterator[int]:
     """The numbers of a packed field; a cut-off last one is left out."""
     value = shift = 0
@@ -159,14 +167,15 @@ def _stored(
         if b - a != size * struct.calcsize(code):
             return Stored(name, dtype, shape, short=True)
         if size <= MAX_VALUES:
-            return Stored(name, dtype, shape, struct.unpack(f"<{size}{code}", src.content(a, b)))
+            found = struct.unpack(f"<{size}{code}", src.content(a, b))
+            return Stored(name, dtype, shape, tuple(_cast(value, code, True) for value in found))
         return Stored(name, dtype, shape)
     if size > MAX_VALUES or code is None or raw:
         return Stored(name, dtype, shape)
     found = _typed(src, content, MAX_VALUES * 10)
     if len(found) != size:
         return Stored(name, dtype, shape, short=bool(found))
-    return Stored(name, dtype, shape, tuple(_cast(value, code) for value in found))
+    return Stored(name, dtype, shape, tuple(_cast(value, code, False) for value in found))
 
 
 def _typed(src: Source, content: list[tuple[int, int, int]], limit: int) -> list[int | float]:
@@ -180,11 +189,13 @@ def _typed(src: Source, content: list[tuple[int, int, int]], limit: int) -> list
     return found
 
 
-def _cast(value: int | float, code: str) -> int | float | bool:
+def _cast(value: int | float, code: str, raw: bool) -> int | float | bool:
     """An element of int32_data stands for bool, float16 bits and the small integers too."""
     if code == "?":
         return bool(value)
-    if code == "e":
+    if code == "f":
+        return shortest(value)
+    if code == "e" and not raw:
         return float(struct.unpack("<e", struct.pack("<H", int(value) & 0xFFFF))[0])
     return value
 

@@ -1,15 +1,41 @@
-"""Idioms of exporters, each said in one node of the catalogue: one small pass per idiom, linear in the graph."""
+"""Idioms of exporters, each said in one node of the catalogue: a small pass per idiom, linear in the graph."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from archlint.formats.onnx.lift import dense, settings, weights
+from archlint.formats.onnx.lift import (
+    activations,
+    attention,
+    axes,
+    batch_norm,
+    dense,
+    embedding,
+    gelu,
+    global_pool,
+    layer_norm,
+    reshape,
+    settings,
+    weights,
+)
 from archlint.formats.onnx.lift.bench import Bench
 from archlint.formats.onnx.lift.finish import finish
 from archlint.graph import TensorType
 
-_PASSES = (settings.lift, weights.lift, dense.lift)
+_PASSES = (
+    settings.lift,
+    weights.lift,
+    axes.lift,
+    layer_norm.lift,
+    global_pool.lift,
+    reshape.lift,
+    activations.lift,
+    gelu.lift,
+    dense.lift,
+    batch_norm.lift,
+    attention.lift,
+    embedding.lift,
+)
 """In this order; each sees what those before it have made."""
 
 
@@ -18,7 +44,7 @@ def run_all(bench: Bench, declared: Mapping[str, TensorType]) -> None:
     from archlint.ops import infer
 
     settings.lift(bench)
-    bench.tensors = infer(bench.graph("", "", declared, {}))
+    bench.tensors = infer(bench.with_named_dims(declared))
     for lift in _PASSES:
         lift(bench)
     finish(bench)

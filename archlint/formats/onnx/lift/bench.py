@@ -148,11 +148,16 @@ class Bench:
         self, name: str, format_: str, declared: Mapping[str, TensorType], about: Mapping[str, Attr]
     ) -> Graph:
         """What stands now, with a Constant node in front for every stored tensor that is still read."""
-        constants = [node for value, node in self._own.items() if self._uses.get(value, 0) > 0]
+        constants = [_public(node) for value, node in self._own.items() if self._uses.get(value, 0) > 0]
         nodes = (*constants, *self.nodes())
         made = {value for node in nodes for value in node.outputs}
         kept = {value: type_ for value, type_ in declared.items() if value in made and type_ != TensorType()}
         return Graph(name, format_, self.inputs, nodes, self.outputs, kept, None, about)
+
+    def with_named_dims(self, declared: Mapping[str, TensorType]) -> Graph:
+        """The graph with a symbol for every unknown length of an input, so that shape values can be followed."""
+        graph = self.graph("", "", declared, {})
+        return replace(graph, inputs=tuple((name, _named(name, type_)) for name, type_ in graph.inputs))
 
     def _add_uses(self, node: Node) -> None:
         for value in _reads(node):
@@ -177,6 +182,21 @@ class Bench:
 
 
 _VIEWS = ("Identity", "Cast", "DequantizeLinear", "Transpose", "ConstantOfShape")
+
+
+def _public(node: Node) -> Node:
+    """A Constant without the contents of what may be weights: floats of more than one element."""
+    param = node.params[0]
+    if not param.trainable or param.value is None or len(param.value) == 1:
+        return node
+    return replace(node, params=(replace(param, value=None),))
+
+
+def _named(name: str, type_: TensorType) -> TensorType:
+    if type_.shape is None:
+        return type_
+    dims = (f"{name}:{axis}" if dim is None else dim for axis, dim in enumerate(type_.shape))
+    return replace(type_, shape=tuple(dims))
 
 
 def _reads(node: Node) -> list[str]:

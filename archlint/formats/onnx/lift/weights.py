@@ -37,7 +37,7 @@ def lift(bench: Bench) -> None:
 
 def param_of(held: Held, role: str) -> Param:
     """The stored tensor in a role; running statistics are not trained."""
-    return replace(held.param, role=role, trainable=role not in _FROZEN)
+    return replace(held.param, role=role, value=None, trainable=role not in _FROZEN)
 
 
 def _has(node: Node, at: int) -> bool:
