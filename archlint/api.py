@@ -1,0 +1,151 @@
+"""The main job: paths in, a report out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from archlint.engine import RuleSet, load, run, selection
+from archlint.errors import ReadError, UsageError
+from archlint.facts import Facts
+from archlint.findings import SEVERITIES, FileReport, Port, Problem, Report
+from archlint.formats import Found, ModelFile, find, read
+from archlint.graph import Graph, Node
+
+
+def check(
+    paths: Sequence[str],
+    *,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    rule_folders: Sequence[Path] = (),
+) -> Report:
+    """What the chosen rules say of the models at these paths, with a row per file.
+
+    Raises:
+        UsageError: a word of ``select`` or ``ignore`` names no rule.
+        RuleError: a rule in ``rule_folders`` does not load.
+    """
+    return check_files(find(paths), selection(load(rule_folders), select, ignore))
+
+
+def check_files(
+    found: Sequence[Found],
+    rules: RuleSet,
+    *,
+    debug: bool = False,
+    advance: Callable[[], None] = lambda: None,
+) -> Report:
+    """What the rules say of files that were found. One file's failure never stops the others.
+
+    ``advance`` is called after each file; with ``debug`` a fault of archlint itself is raised.
+    """
+    rows = []
+    for entry in found:
+        rows.append(_row(entry, rules, debug))
+        advance()
+    return Report(tuple(rows), len(rules))
+
+
+def exit_code(report: Report, fail_on: str) -> int:
+    """0: nothing as bad as ``fail_on``; 1: something is; 2: a file or a rule failed; 3: nothing was checked.
+
+    ``fail_on`` is a severity or "never". 2 wins over 1: a gate that could not look must not say what it saw.
+    """
+    if not report.files:
+        return 3
+    if any(file.problem or file.crashes for file in report.files):
+        return 2
+    failing = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on != "never" else ()
+    return int(any(finding.severity in failing for file in report.files for finding in file.findings))
+
+
+def facts_of(path: str) -> Facts:
+    """The facts of the one model at a path.
+
+    Raises:
+        ReadError: it cannot be read.
+        UsageError: the path is a folder that holds no model, or several.
+    """
+    found = find([path])
+    if len(found) != 1:
+        raise UsageError(f"{path}: this folder holds {len(found)} models; name one")
+    if isinstance(found[0], ReadError):
+        raise found[0]
+    return Facts(read(found[0]), found[0].size_bytes)
+
+
+def _row(entry: Found, rules: RuleSet, debug: bool) -> FileReport:
+    if isinstance(entry, ReadError):
+        return FileReport(entry.path, None, None, problem=Problem(entry.where, entry.what))
+    try:
+        return _judged(entry, rules)
+    except ReadError as error:
+        problem = Problem(error.where, error.what)
+    except OSError as error:
+        problem = Problem("", f"it cannot be read: {error.strerror or error}")
+    except MemoryError:
+        problem = Problem("", "it needs more memory than there is")
+    except Exception as error:  # a fault of ours in one file must not silence the others
+        if debug:
+            raise
+        what = f"internal error in archlint: {type(error).__name__}: {error} (--debug shows where)"
+        problem = Problem("", what)
+    return FileReport(entry.path, entry.format, entry.size_bytes, problem=problem)
+
+
+def _judged(file: ModelFile, rules: RuleSet) -> FileReport:
+    graph = read(file)
+    _refuse_escapes(file, graph)
+    facts = Facts(graph, file.size_bytes)
+    outcome = run(rules, facts)
+    return FileReport(
+        path=file.path,
+        format=file.format,
+        size_bytes=file.size_bytes,
+        producer=_producer(graph),
+        params=facts.params if facts.params_exact else None,
+        macs=facts.macs,
+        nodes=sum(1 for _ in _nodes(graph)),
+        unknown_ops=_unknown_ops(graph),
+        inputs=tuple(_port(facts, name) for name, _ in graph.inputs),
+        outputs=tuple(_port(facts, name) for name in graph.outputs),
+        findings=outcome.findings,
+        silences=outcome.silences,
+        crashes=outcome.crashes,
+    )
+
+
+def _refuse_escapes(file: ModelFile, graph: Graph) -> None:
+    """Raises ReadError if the weights of a model are said to be where no tool may be sent to read them."""
+    escapes = graph.metadata.get("external_data_escapes")
+    if escapes:
+        first = escapes[0] if isinstance(escapes, tuple) else escapes
+        what = f"its weights are said to be in '{first}', a link or a path out of its folder; that is refused"
+        raise ReadError(file.path, "external data", what)
+
+
+def _nodes(graph: Graph) -> Iterator[Node]:
+    """All nodes, those in bodies too, without recursion: bodies may nest as deep as a file says."""
+    waiting = [graph]
+    while waiting:
+        for node in waiting.pop().nodes:
+            yield node
+            waiting.extend(body for _, body in node.bodies)
+
+
+def _unknown_ops(graph: Graph) -> tuple[tuple[str, int], ...]:
+    """Native names of the nodes whose meaning is not known, with how many; the most frequent first."""
+    counts = Counter(node.origin.native or "?" for node in _nodes(graph) if node.op == "Unknown")
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _port(facts: Facts, name: str) -> Port:
+    tensor = facts.tensor(name)
+    return Port(name, tensor.dtype, tensor.shape)
+
+
+def _producer(graph: Graph) -> str | None:
+    producer = graph.metadata.get("producer")
+    return producer if isinstance(producer, str) else None

@@ -1,0 +1,251 @@
+"""The command line. What is slow to import is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import IO, TYPE_CHECKING, TypeVar
+
+import click
+
+from archlint import __version__
+from archlint.errors import ArchlintError
+
+if TYPE_CHECKING:
+    from archlint.engine import RuleSet
+    from archlint.facts import Facts
+
+FINDINGS, NOT_DONE, INTERRUPTED = 1, 2, 130
+"""Exit codes; those of a report come from ``archlint.api.exit_code``. 130 is 128 + SIGINT, as in shells."""
+
+_MANY_FILES = 20
+"""From so many files on there is a progress bar; fewer are done before one is read."""
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+class _CheckByDefault(click.Group):
+    """A group whose first word may also be a path or an option of ``check``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {*self.commands, "--help", "-h", "--version"}
+        return super().parse_args(ctx, args if not args or args[0] in own else ["check", *args])
+
+
+def _rule_folders(command: _Command) -> _Command:
+    return click.option(
+        "--rules",
+        "folders",
+        multiple=True,
+        type=click.Path(exists=True, file_okay=False),
+        metavar="DIR",
+        help="Also use the rules in this folder (repeatable).",
+    )(command)
+
+
+@click.group(cls=_CheckByDefault, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="archlint")
+def archlint() -> None:
+    """A linter for saved neural networks: .keras, .h5 and .onnx files, read without running them.
+
+    `archlint PATH...` is short for `archlint check PATH...`.
+    """
+
+
+@archlint.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--select", multiple=True, metavar="RULE", help="Only these rules: names, families or globs.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Without these rules.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "info", "never"]),
+    default="warning",
+    show_default=True,
+    help="Exit with 1 if something at least this bad is found.",
+)
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_rule_folders
+@click.option("-q", "--quiet", is_flag=True, help="Only findings and files that cannot be read.")
+@click.option("-v", "--verbose", is_flag=True, help="Also what could not be judged, place by place.")
+@click.option("--debug", is_flag=True, help="Stop with a traceback at a fault of archlint itself.")
+def check(
+    paths: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    fail_on: str,
+    format_: str,
+    folders: tuple[str, ...],
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> int:
+    """Lint model files, and the models in folders.
+
+    \b
+    Exit codes: 0  nothing found that is as bad as --fail-on
+                1  something was
+                2  something could not be done: a wrong option, a file that cannot be read, a fault
+                3  nothing was checked
+    """
+    from archlint.api import check_files, exit_code
+    from archlint.engine import selection
+    from archlint.formats import find
+    from archlint.reporters import View, render
+
+    rules = selection(_loaded(folders), _words(select), _words(ignore))
+    found = find(paths)
+    with _progress(len(found)) as advance:
+        report = check_files(found, rules, debug=debug, advance=advance)
+    if not found:
+        click.echo(f"archlint: no models in {', '.join(map(_shown, paths))}", err=True)
+    view = View(colour=_wants_colour(sys.stdout), detail=verbose - quiet)
+    render(report, format_, sys.stdout, view)
+    return exit_code(report, fail_on)
+
+
+@archlint.command()
+@click.argument("model")
+def show(model: str) -> None:
+    """Print a model's graph, a line per node, with shapes, parameters and MACs."""
+    from archlint.reporters.notation import lines
+
+    for line in lines(_facts(model)):
+        click.echo(line)
+
+
+@archlint.command()
+@click.argument("name")
+@_rule_folders
+def rule(name: str, folders: tuple[str, ...]) -> None:
+    """Say what a rule flags, why, and what to do."""
+    from archlint.engine import describe, find
+
+    click.echo(describe(find(_loaded(folders), name)))
+
+
+@archlint.command()
+@_rule_folders
+def rules(folders: tuple[str, ...]) -> None:
+    """List all rules."""
+    from archlint.engine import listing
+
+    click.echo(listing(_loaded(folders)))
+
+
+@archlint.command()
+@click.argument("name")
+@click.argument("model")
+@_rule_folders
+def explain(name: str, model: str, folders: tuple[str, ...]) -> None:
+    """Say how far a rule got on a model, and which condition was false or unknown."""
+    from archlint.engine import explain as explained
+    from archlint.engine import find
+
+    click.echo(explained(find(_loaded(folders), name), _facts(model)))
+
+
+@archlint.command()
+@click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False), metavar="[DIR]...")
+@click.option("-v", "--verbose", is_flag=True, help="Also list the examples that hold.")
+def test(folders: tuple[str, ...], verbose: bool) -> int:
+    """Run the examples of all rules, or of those in folders of your own."""
+    from archlint.engine import run_examples
+
+    results = run_examples(_loaded(folders))
+    for result in results:
+        if verbose or result.problem:
+            place = f"{result.rule}, example {result.number} ({'flag' if result.flag else 'pass'})"
+            click.echo(f"{place}: {result.problem or 'holds'}")
+    failed = sum(result.problem is not None for result in results)
+    click.echo(
+        f"{len(results)} examples of {len({result.rule for result in results})} rules, {failed} failed"
+    )
+    return FINDINGS if failed else 0
+
+
+def _loaded(folders: Sequence[str]) -> RuleSet:
+    from pathlib import Path
+
+    from archlint.engine import load
+
+    return load([Path(folder) for folder in folders])
+
+
+def _facts(path: str) -> Facts:
+    from archlint.api import facts_of
+
+    return facts_of(path)
+
+
+def _words(values: Sequence[str]) -> list[str]:
+    """Values of a repeatable option, each of which may hold several words: ``--select head,graph``."""
+    return [word for value in values for word in value.replace(",", " ").split()]
+
+
+def _shown(path: str) -> str:
+    from archlint.reporters.view import printable
+
+    return printable(path)
+
+
+def _wants_colour(stream: IO[str]) -> bool:
+    """Source: https://no-color.org and https://force-color.org; NO_COLOR wins."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
+
+
+def _progress(count: int) -> AbstractContextManager[Callable[[], None]]:
+    """A bar on stderr for many files on a terminal; what it gives is called after each file."""
+    if count < _MANY_FILES or not sys.stderr.isatty():
+        return nullcontext(lambda: None)
+    return _bar(count)
+
+
+@contextmanager
+def _bar(count: int) -> Iterator[Callable[[], None]]:
+    with click.progressbar(length=count, label="archlint", file=sys.stderr) as bar:
+        yield lambda: bar.update(1)
+
+
+def main() -> None:
+    """Runs the command line and exits. What a stream cannot show is escaped, never an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    code = _run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+    sys.exit(code)
+
+
+def _run(args: list[str]) -> int:
+    try:
+        code = archlint.main(args, prog_name="archlint", standalone_mode=False)
+    except BrokenPipeError:
+        _drop_output()
+        return NOT_DONE
+    except click.ClickException as error:
+        error.show()
+        return NOT_DONE
+    except ArchlintError as error:
+        for line in str(error).splitlines():
+            click.echo(f"archlint: {_shown(line)}", err=True)
+        return NOT_DONE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except Exception:  # a fault of ours: Python would exit with 1, which means "findings"
+        traceback.print_exc()
+        return NOT_DONE
+    return code if isinstance(code, int) else 0
+
+
+def _drop_output() -> None:
+    """Sends what is still to be written to nowhere: whoever read our output has stopped reading."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
