@@ -111,7 +111,7 @@ def _stored_in(node: RawNode) -> Stored | None:
 def _constant(item: Stored, name: str, native: str, value: str = "", path: tuple[str, ...] = ()) -> Node:
     """The Constant node of a stored tensor; the param has the name of the value."""
     value = value or item.name
-    trainable = (item.dtype or "").startswith(_FLOATS) and item.shape != ()
+    trainable = (item.dtype or "").startswith(_FLOATS) and any(dim != 1 for dim in item.shape)
     kept = item.value if item.value is not None and all(number == number for number in item.value) else None
     param = Param(value, "value", item.shape, item.dtype, trainable, kept)
     return Node(name, "Constant", (), (value,), {}, (param,), (), Origin(native, (*path, name)))

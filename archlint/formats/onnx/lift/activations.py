@@ -5,6 +5,7 @@ before: ``x * Sigmoid(x)``; after: ``Swish(x)``
 before: ``Clip(x + 3, 0, 6) / 6``; after: ``HardSigmoid(x)``, and times x ``HardSwish(x)``
 before: ``x * Tanh(Softplus(x))``; after: ``Mish(x)``
 before: ``Log(Exp(x) + 1)``; after: ``Softplus(x)``
+before: ``Log(Sigmoid(x))``; after: ``LogSigmoid(x)``
 """
 
 from __future__ import annotations
@@ -62,6 +63,10 @@ def _bounds(bench: Bench, node: Node) -> None:
 
 
 def _softplus(bench: Bench, node: Node) -> None:
+    sigmoid = bench.only(node.inputs[0], "Sigmoid")
+    if sigmoid is not None:
+        put(bench, node, sigmoid, "LogSigmoid", sigmoid.inputs, {})
+        return
     inner = plus(bench, bench.only(node.inputs[0], "Add"), 1.0)
     exp = bench.only(inner, "Exp") if inner else None
     if exp is not None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from archlint.formats.onnx.lift.bench import Bench
+from archlint.formats.onnx.tensors import shortest
 from archlint.graph import Attr, Node
 
 
@@ -36,8 +37,21 @@ def lift(bench: Bench) -> None:
         if key is None:
             continue
         inputs = (scores.query, key, node.inputs[1], *([scores.mask] if scores.mask else []))
-        attrs: dict[str, Attr] = {"scale": scores.scale, "layout": "bhtd" if rank == 4 else "btd"}
+        attrs: dict[str, Attr] = {"scale": shortest(scores.scale), "layout": "bhtd" if rank == 4 else "btd"}
         bench.replace(node, replace(soft, op="Attention", inputs=inputs, outputs=node.outputs, attrs=attrs))
+
+
+def _through_reshapes(bench: Bench, value: str) -> str | None:
+    """torch's dynamo exporter swaps the axes of (heads·batch, tokens, depth) between two reshapes."""
+    after = bench.only(value, "Reshape")
+    node = bench.only(after.inputs[0], "Transpose") if after is not None else None
+    before = bench.only(node.inputs[0], "Reshape") if node is not None else None
+    if node is None or before is None or node.attrs.get("perm") != (0, 2, 1):
+        return None
+    source, result = bench.shape(before.inputs[0]), bench.shape(value)
+    if source is None or result is None or len(source) != 4 or None in (*source[1:], *result[1:]):
+        return None
+    return before.inputs[0] if result[1:] == (source[1], source[3], source[2]) else None
 
 
 def _softmax(bench: Bench, value: str) -> Node | None:
@@ -89,6 +103,8 @@ def _unscaled(bench: Bench, value: str) -> tuple[str, float]:
 def _untransposed(bench: Bench, value: str) -> str | None:
     """The keys as (…, tokens, depth), of a value that is (…, depth, tokens)."""
     node = bench.only(value, "Transpose")
+    if node is None:
+        return _through_reshapes(bench, value)
     perm = node.attrs.get("perm") if node is not None else None
     if node is None or not isinstance(perm, tuple) or len(perm) < 3:
         return None

@@ -4,7 +4,8 @@ before: ``Add(Mul(map, g[1,C,1,1]), b[1,C,1,1])``, or the Mul alone; after: ``Ba
 before: ``Add(Mul(vector, g[C]), b[C])``; after: the same with channel_axis=-1
 
 Taken for a batch norm only: on maps, constants along axis 1 and nowhere else, right after an op that makes or
-hands on feature maps; on vectors, gain and offset together, right after a dense layer or its activation. So
+hands on feature maps; on vectors, gain and offset together right after a dense layer or
+its activation, or a gain alone right after a dense layer. So
 the scaling of an input, LayerScale (after a dense layer on maps, alone), the scale of attention (a scalar)
 and squeeze-and-excitation (computed) stay products.
 """
@@ -35,6 +36,8 @@ def lift(bench: Bench) -> None:
     for node in bench.nodes("Add"):
         _offset(bench, node)
         _vector(bench, node)
+    for node in bench.nodes("Mul"):
+        _vector_gain(bench, node)
 
 
 def _split(bench: Bench, node: Node, axis: int) -> tuple[str, Held] | None:
@@ -64,6 +67,18 @@ def _gain(bench: Bench, node: Node) -> None:
     if found is None or bench.maker(found[0], *_MAP_MAKERS) is None:
         return
     attrs: dict[str, Attr] = {"channel_axis": 1, "folded": True, "center": False}
+    params = (param_of(found[1], "gamma"),)
+    bench.replace(
+        node, replace(node, op="BatchNormalization", inputs=(found[0],), attrs=attrs, params=params)
+    )
+
+
+def _vector_gain(bench: Bench, node: Node) -> None:
+    """A gain alone, when moving mean and offset were zero: only right after the dense layer itself."""
+    found = _split(bench, node, -1) if bench.rank(node.outputs[0]) == 2 else None
+    if found is None or bench.maker(found[0], "Dense") is None:
+        return
+    attrs: dict[str, Attr] = {"channel_axis": -1, "folded": True, "center": False}
     params = (param_of(found[1], "gamma"),)
     bench.replace(
         node, replace(node, op="BatchNormalization", inputs=(found[0],), attrs=attrs, params=params)

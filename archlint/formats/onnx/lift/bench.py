@@ -7,8 +7,9 @@ the file keeps standing, so that it can be reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import sqrt
 
 from archlint.graph import Attr, Graph, Node, Param, Shape, TensorType
 from archlint.ops.base import UNKNOWN, Tensor
@@ -87,13 +88,24 @@ class Bench:
             return constant.params[0].value
         return self.tensors.get(value, UNKNOWN).value
 
-    def scalar(self, value: str) -> float | None:
-        """The only element of a constant, as a float."""
+    def scalar(self, value: str, depth: int = 6) -> float | None:
+        """The only element of a constant, or of what is computed from constants, as a float."""
         held = self.held(value)
         contents = self.contents(value) if held is None else held.param.value
-        if contents is None or len(contents) != 1 or not isinstance(contents[0], int | float):
+        if contents is not None:
+            single = contents[0] if len(contents) == 1 else None
+            return float(single) if isinstance(single, int | float) else None
+        node = self.maker(value, *_SCALAR_OPS) if depth else None
+        if node is None:
             return None
-        return float(contents[0])
+        operands = [self.scalar(item, depth - 1) for item in node.inputs]
+        known = [item for item in operands if item is not None]
+        if len(known) < len(operands):
+            return None
+        try:
+            return _SCALAR_OPS[node.op](*known)
+        except (ValueError, ArithmeticError, TypeError):
+            return None
 
     def held(self, value: str) -> Held | None:
         """The stored tensor that a value is, seen through the ops that only say it in another way."""
@@ -180,6 +192,17 @@ class Bench:
             if slot is not None:
                 self._nodes[slot] = None
 
+
+_SCALAR_OPS: Mapping[str, Callable[..., float]] = {
+    "Cast": float,
+    "Identity": float,
+    "Sqrt": sqrt,
+    "Reciprocal": lambda a: 1 / a,
+    "Div": lambda a, b: a / b,
+    "Mul": lambda a, b: a * b,
+    "Pow": pow,
+}
+"""The arithmetic that exporters put around a constant, such as 1 / √depth."""
 
 _VIEWS = ("Identity", "Cast", "DequantizeLinear", "Transpose", "ConstantOfShape")
 

@@ -3,6 +3,8 @@
 before: ``t = MatMul(x, w)``, ``y = Add(t, b)``; after: ``y = Dense(x) units=10 | kernel, bias``
 before: ``y = Gemm(x, w, b) transB=1``; after: ``y = Dense(x) units=10 kernel_transposed=true | kernel, bias``
 
+before: ``Reshape(Dense(Reshape(x, [-1, 8])), [N, 5, 16])``; after: ``Dense(x)``
+
 The kernel keeps the file's axis order; ``kernel_transposed`` says that it is (units, inputs). The node is
 called what the file calls the product.
 """
@@ -24,6 +26,8 @@ def lift(bench: Bench) -> None:
             _dense(bench, node, kernel, kernel.shape[1], None, kernel.transposed)
     for node in bench.nodes("Gemm"):
         _gemm(bench, node)
+    for node in bench.nodes("Reshape"):
+        _on_last_axis(bench, node)
     for node in bench.nodes("Add"):
         _bias(bench, node)
 
@@ -55,6 +59,20 @@ def _dense(bench: Bench, node: Node, kernel: Held, units: Attr, bias: Held | Non
     if bias is not None:
         params.append(param_of(bias, "bias"))
     bench.replace(node, replace(node, op="Dense", inputs=node.inputs[:1], attrs=attrs, params=tuple(params)))
+
+
+def _on_last_axis(bench: Bench, node: Node) -> None:
+    """Drops the reshapes by which tf2onnx brings maps to a product of matrices and back."""
+    dense = bench.only(node.inputs[0], "Dense")
+    before = bench.only(dense.inputs[0], "Reshape") if dense is not None else None
+    if dense is None or before is None:
+        return
+    source, result = bench.shape(before.inputs[0]), bench.shape(node.outputs[0])
+    if source is None or result is None or len(bench.shape(before.outputs[0]) or ()) != 2:
+        return
+    units, width = dense.attrs.get("units"), (bench.shape(before.outputs[0]) or (None,))[-1]
+    if None not in source and source[-1] == width and result == (*source[:-1], units):
+        bench.replace(node, replace(dense, inputs=before.inputs[:1], outputs=node.outputs))
 
 
 def _is_vector(held: Held, units: Attr, axis: int = -1) -> bool:

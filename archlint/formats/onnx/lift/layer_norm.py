@@ -28,6 +28,10 @@ class _Spread:
     epsilon: float
 
 
+_MEANS = ("ReduceMean", "GlobalAveragePool")
+"""tf2onnx says the mean over the last of three axes as a GlobalAveragePool."""
+
+
 def lift(bench: Bench) -> None:
     """Lifts the quotient, then the gain and the offset after it, then tf2onnx's order of the same."""
     for node in bench.nodes("Div", "Mul"):
@@ -118,13 +122,13 @@ def _variance(bench: Bench, value: str) -> _Spread | None:
     add = bench.maker(value, "Add")
     for mine, other in ((0, 1), (1, 0)) if add else ():
         epsilon = bench.scalar(add.inputs[other]) if add else None
-        mean = bench.maker(add.inputs[mine], "ReduceMean") if add else None
+        mean = bench.maker(add.inputs[mine], *_MEANS) if add else None
         if epsilon is None or mean is None:
             continue
         centred = _squared(bench, mean.inputs[0])
         if centred is None:
             return None
-        first = bench.maker(centred.inputs[1], "ReduceMean")
+        first = bench.maker(centred.inputs[1], *_MEANS)
         axes = None if first is None else _last_axes(bench, first)
         if (
             first is None
@@ -152,6 +156,8 @@ def _squared(bench: Bench, value: str) -> Node | None:
 def _last_axes(bench: Bench, mean: Node) -> tuple[int, ...] | None:
     """Axes counted from the end; None when the reduction drops them or they are not known."""
     axes, rank = mean.attrs.get("axes"), bench.rank(mean.inputs[0])
+    if mean.op == "GlobalAveragePool":
+        axes = tuple(range(2, rank or 2))
     if (
         not isinstance(axes, tuple)
         or not axes
@@ -161,7 +167,7 @@ def _last_axes(bench: Bench, mean: Node) -> tuple[int, ...] | None:
         return None
     found = [axis for axis in axes if isinstance(axis, int)]
     if rank is None:
-        return tuple(sorted(found)) if max(found) < 0 else None
+        return tuple(sorted(found))
     return tuple(sorted(axis % rank - rank for axis in found))
 
 

@@ -22,10 +22,10 @@ def lift(bench: Bench) -> None:
         shape = bench.shape(node.inputs[0])
         if is_flatten(shape, target, bool(node.attrs.get("allowzero"))):
             bench.replace(node, replace(node, op="Flatten", inputs=node.inputs[:1], attrs={}))
-        elif len(node.inputs) > 1:
+        elif len(node.inputs) > 1 or node.attrs.get("allowzero"):
             whole = _whole(shape, target)
-            if whole is not None:
-                attrs = {**node.attrs, "shape": whole}
+            if whole is not None and not (node.attrs.get("allowzero") and 0 in target):
+                attrs = {"shape": whole}
                 bench.replace(node, replace(node, inputs=node.inputs[:1], attrs=attrs))
 
 
