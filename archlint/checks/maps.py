@@ -17,7 +17,6 @@ Lengths = tuple[int | None, ...] | None
 """A length per axis, None where it is not known; None when not even the number of axes is known."""
 
 _shared: WeakKeyDictionary[Facts, frozenset[str]] = WeakKeyDictionary()
-_convolved: WeakKeyDictionary[Facts, frozenset[str]] = WeakKeyDictionary()
 
 
 def passes(node: Node) -> bool:
@@ -40,14 +39,6 @@ def keeps_values(node: Node) -> bool:
     return passes(node) or (
         has_trait(node, "random") and not has_trait(node, "augmentation") and bool(node.inputs)
     )
-
-
-def maker(facts: Facts, value: str) -> Node | None:
-    """The node that makes a value, looking through what hands it on unchanged; None for an input."""
-    node = facts.graph.producers.get(value)
-    while node is not None and passes(node):
-        node = facts.graph.producers.get(node.inputs[0])
-    return node
 
 
 def is_shared(facts: Facts, node: Node) -> bool:
@@ -151,19 +142,6 @@ def out_channels(facts: Facts, node: Node) -> int | None:
 def _channels(node: Node, shape: Shape) -> int | None:
     axis = channel_axis(node, shape)
     return None if axis is None or shape is None else _number(shape[axis])
-
-
-def after_convolution(facts: Facts, value: str) -> bool:
-    """Whether a convolution stands somewhere before a value."""
-    if facts not in _convolved:
-        found: set[str] = set()
-        for node in facts.graph.nodes:
-            if (has_trait(node, "windowed") and has_trait(node, "learned")) or not found.isdisjoint(
-                node.inputs
-            ):
-                found.update(node.outputs)
-        _convolved[facts] = frozenset(found)
-    return value in _convolved[facts]
 
 
 def _number(dim: Dim) -> int | None:

@@ -30,7 +30,6 @@ from archlint.engine.vocabulary import (
     MODEL_FACTS,
     NODE_FACTS,
     SETTING_FACTS,
-    all_attributes,
     attribute,
     attributes_of,
 )
@@ -292,7 +291,7 @@ class _Compiler:
         if fact is None and name not in attributes_of(ops):
             known = (*NODE_FACTS, *attributes_of(ops))
             advice = suggest(name, known)
-            if ops is not None and name in all_attributes():
+            if ops is not None and name in ():
                 advice = f"it is a setting of other ops, not of {', '.join(sorted(ops)[:4])}"
             raise ExprProblem(f"'{label}' has no fact '{name}'", at, len(name), advice)
         get = fact.get if fact else attribute(name)
