@@ -26,13 +26,13 @@ if TYPE_CHECKING:
         "per_position": "whether the dense layer has about one unit per pixel, as policies on boards have",
         "pooled": "parameters of the model with global pooling in place of the flattening",
         "pooled_macs": "multiply-accumulates that this saves",
-        "direct": "parameters of the model with global pooling straight into the last dense layer; 0 if it is the first",
+        "direct": "parameters with global pooling straight into the last dense layer; 0 if that is the first",
         "direct_macs": "multiply-accumulates that this saves",
         "classifier": "name of the last dense layer",
     },
 )
 def flatten_into_dense(facts: Facts) -> Iterator[Match | Unsure]:
-    """Dense layers that read a flattened map of a convolutional trunk, with what pooling would leave of the model."""
+    """Dense layers that read a flattened map of a convolutional trunk, with what pooling would leave."""
     for flatten in facts.graph.nodes:
         if flatten.op != "Flatten" or not flatten.inputs or not facts.conv_upstream(flatten):
             continue
@@ -57,7 +57,7 @@ class _Flattened:
 
 
 def _first_dense(facts: Facts, flatten: Node) -> Iterator[tuple[Node, tuple[Node, ...]]]:
-    """The dense layers that read a flattened map, through activations, dropout and the norms that are given back."""
+    """The dense layers that read a flattened map, each with the norms that stand before it."""
     waiting: list[tuple[str, tuple[Node, ...]]] = [(flatten.outputs[0], ())]
     for value, norms in waiting:
         for node in facts.graph.consumers.get(value, ()):
@@ -100,7 +100,7 @@ def _flattened(facts: Facts, found: _Flattened) -> Match | Unsure:
 
 
 def _direct(facts: Facts, found: _Flattened, total: int) -> tuple[int, int, str]:
-    """Parameters left, MACs saved and the last dense layer when pooling feeds that one; zeros if it is the first."""
+    """Parameters left, MACs saved, and the last dense layer that pooling would feed; zeros if it is the first."""
     chain = [found.dense, *after(facts, found.dense)]
     last = next((node for node in reversed(chain) if node.op == "Dense"), found.dense)
     part = [*found.norms, *chain[: chain.index(last) + 1]]

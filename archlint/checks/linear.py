@@ -47,7 +47,7 @@ def mergeable_pairs(facts: Facts) -> Iterator[Match | Unsure]:
 
 
 def _before(facts: Facts, value: str) -> tuple[Node | None, bool]:
-    """The node that a value comes from through what is the identity at inference, all read by one node only."""
+    """The node behind what is the identity at inference, each step read by one node only; dropout seen."""
     dropout = False
     while True:
         node = facts.graph.producers.get(value)

@@ -1,4 +1,4 @@
-"""The geometry of feature maps as rules ask for it: which axes are spatial, what windows span, who makes what."""
+"""The geometry of feature maps as rules ask for it: which axes are spatial, what windows span."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _shared: WeakKeyDictionary[Facts, frozenset[str]] = WeakKeyDictionary()
 
 
 def passes(node: Node) -> bool:
-    """Whether a node hands its first input on: identity, cast, or a change between channels first and last."""
+    """Whether a node hands its first input on: identity, cast, or a move of the channel axis."""
     if has_trait(node, "transparent") or has_trait(node, "cast"):
         return bool(node.inputs)
     return node.op == "Transpose" and is_layout_change(attr(node, "perm"))
 
 
 def is_layout_change(perm: object) -> bool:
-    """Whether an order of four or more axes moves channels between first and last, spatial axes kept in order."""
+    """Whether an order of four or more axes only moves the channels to the front or to the end."""
     if not isinstance(perm, tuple) or len(perm) < 4:
         return False
     spatial = tuple(range(2, len(perm)))

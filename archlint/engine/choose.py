@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from archlint.engine.rule import Option, Rule, RuleSet
+from archlint.engine.scene import suggest
 from archlint.errors import UsageError
 from archlint.graph import Attr
 
@@ -94,8 +94,8 @@ def option_problem(option: Option, value: object) -> str | None:
 
 def meant(word: str, known: Iterable[str]) -> str:
     """A "; did you mean 'x'?" for a mistyped word, or nothing when nothing known is close."""
-    close = get_close_matches(word, sorted(known), 1, 0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    advice = suggest(word, known)
+    return f"; {advice}" if advice else ""
 
 
 def _named(rules: RuleSet, word: str) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from archlint.engine.functions import FUNCTIONS
 from archlint.engine.patterns import ops_with, traits
@@ -30,7 +30,7 @@ def listing(rules: RuleSet) -> str:
 
 
 def describe(rule: Rule) -> str:
-    """Everything about one rule: what, why, when to ignore it, options, fixes, sources, an example of each sort."""
+    """Everything about one rule: what, why, when to ignore it, options, fixes, sources, examples."""
     return "\n".join(_description(rule)).rstrip()
 
 
@@ -79,11 +79,11 @@ def _wrapped(text: str) -> Iterator[str]:
 
 def _vocabulary() -> Iterator[str]:
     yield "Facts of a node (conv.params)"
-    yield from _facts(NODE_FACTS.values())
+    yield from _facts(NODE_FACTS)
     yield from ("", "Facts of the model (model.params)")
-    yield from _facts(MODEL_FACTS.values())
+    yield from _facts(MODEL_FACTS)
     yield from ("", "Facts of a loss, metric or optimizer (model.loss.name)")
-    yield from _facts(SETTING_FACTS.values())
+    yield from _facts(SETTING_FACTS)
     yield from ("", "Functions")
     for function in FUNCTIONS.values():
         yield f"  {function.usage:22}  {function.meaning}"
@@ -100,13 +100,11 @@ def _vocabulary() -> Iterator[str]:
         "Ops and their settings (op: Conv); a setting is a fact of the node as well: conv.strides",
     )
     for name, op in sorted(TABLE.items()):
-        settings = ", ".join(f"{key}={show(value)}" for key, value in op.attrs.items())  # type: ignore[arg-type]
+        settings = ", ".join(f"{key}={show(value)}" for key, value in op.attrs.items())
         yield f"  {name}{': ' if settings else ''}{settings}"
 
 
-def _facts(facts: object) -> Iterator[str]:
-    assert hasattr(facts, "__iter__")
-    rows: list[Fact] = list(facts)
-    width = max(len(row.name) for row in rows)
-    for row in rows:
+def _facts(facts: Mapping[str, Fact]) -> Iterator[str]:
+    width = max(len(name) for name in facts)
+    for row in facts.values():
         yield f"  {row.name:{width}}  {row.kind:8}  {row.meaning}"

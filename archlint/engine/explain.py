@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure
 from archlint.engine.choose import check_options, option_values
-from archlint.engine.expr import Expr, Scene
 from archlint.engine.match import Index, matches
 from archlint.engine.rule import Rule, RuleSet
 from archlint.engine.run import applies, places, scene_of
+from archlint.engine.scene import Expr, Scene
 from archlint.engine.values import UNKNOWN, EvaluationError, show
 from archlint.engine.word import word
 from archlint.graph import Attr

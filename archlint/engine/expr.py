@@ -1,4 +1,4 @@
-"""Expressions of rules: a small subset of Python, checked when loaded and turned into closures; never eval'd."""
+"""Expressions of rules: a small subset of Python, checked when loaded, run as closures, never eval'd."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from archlint.engine.functions import FUNCTIONS, Function
+from archlint.engine.scene import CONSTANTS, Expr, ExprError, Names, Run, Scene, suggest
 from archlint.engine.values import (
     UNKNOWN,
     EvaluationError,
@@ -35,20 +34,12 @@ from archlint.engine.vocabulary import (
 )
 from archlint.graph import Node, Setting
 
-if TYPE_CHECKING:
-    from archlint.facts import Facts
-
 MAX_LENGTH = 1_000
 """Most characters of one expression."""
-MAX_STEPS = 100_000
-"""Most list members that one evaluation may visit; the largest graphs tried have 100,000 nodes."""
 MAX_DEPTH = 60
 """Deepest nesting of one expression."""
 
-Run = Callable[["Scene"], Value]
-
 _DOTTED = re.compile(r"([a-z][a-z0-9_]*)(?:\.([a-z][a-z0-9_]*))?")
-_CONSTANTS: Mapping[str, Value] = {"true": True, "false": False, "none": None, "unknown": UNKNOWN}
 _MEMBERS = {"nodes": "node", "settings": "setting", "shape": "number"}
 _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Value, Value], Value]] = {
     ast.Eq: equal,
@@ -72,96 +63,25 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[float, float], float]] = {
 }
 
 
-class ExprProblem(Exception):
-    """What is wrong with an expression, at which characters of it, and what to write instead."""
-
-    def __init__(self, what: str, at: int, length: int, advice: str = "") -> None:
-        super().__init__(what)
-        self.what, self.at, self.length, self.advice = what, at, length, advice
-
-
-@dataclass(slots=True)
-class Scene:
-    """What an expression sees when it runs: bound nodes, named values, the model's facts.
-
-    ``let`` values are worked out when first asked for. ``unknowns`` collects the facts that turned out to
-    be unknown, for the sentence that says why a rule stayed silent.
-    """
-
-    facts: Facts
-    nodes: Mapping[str, Node]
-    values: dict[str, Value]
-    options: Mapping[str, Value]
-    let: Mapping[str, Expr] = field(default_factory=dict)
-    unknowns: dict[str, None] = field(default_factory=dict)
-    steps: int = 0
-
-    def named(self, name: str) -> Value:
-        """The value of a ``let``, a check or a loop variable."""
-        if name not in self.values:
-            self.values[name] = self.let[name].run(self)
-        return self.values[name]
-
-    def step(self) -> None:
-        """Counts one visited list member.
-
-        Raises: EvaluationError: there have been too many.
-        """
-        self.steps += 1
-        if self.steps > MAX_STEPS:
-            raise EvaluationError(f"an expression visits more than {MAX_STEPS} values")
-
-
-@dataclass(frozen=True, slots=True)
-class Expr:
-    """A checked expression: its text, what kind of value it gives, and the closure that works it out.
-
-    ``reads`` are the facts and named values that it asks for outside of loops, with closures of their own.
-    """
-
-    text: str
-    kind: str
-    run: Run
-    reads: tuple[tuple[str, Run], ...] = ()
-
-    def evaluate(self, scene: Scene) -> Value:
-        """Its value, with a fresh budget of steps."""
-        scene.steps = 0
-        return self.run(scene)
-
-
-@dataclass(frozen=True)
-class Names:
-    """What an expression may mention: node name → its possible ops (None: any), value name → kind, options."""
-
-    nodes: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
-    values: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, str] = field(default_factory=dict)
-
-    def all(self) -> tuple[str, ...]:
-        """Every name, for suggestions."""
-        return (*self.nodes, *self.values, "model", "options", *_CONSTANTS)
-
-
 def compile_expr(text: str, names: Names) -> Expr:
     """The expression as a closure.
 
-    Raises: ExprProblem: it is not in the subset, or mentions what does not exist.
+    Raises: ExprError: it is not in the subset, or mentions what does not exist.
     """
     dotted = _DOTTED.fullmatch(text)
-    if dotted and dotted[1] not in _CONSTANTS:
+    if dotted and dotted[1] not in CONSTANTS:
         compiler = _Compiler(text, names)
         kind, run = compiler.name(dotted[1], 0)
         if dotted[2]:
             kind, run = compiler.attribute(dotted[1], kind, run, dotted[2], len(dotted[1]) + 1)
         return Expr(text, kind, compiler.finished(kind, run, text), tuple(compiler.reads.items()))
     if len(text) > MAX_LENGTH:
-        raise ExprProblem(f"an expression has at most {MAX_LENGTH} characters, this one {len(text)}", 0, 1)
+        raise ExprError(f"an expression has at most {MAX_LENGTH} characters, this one {len(text)}", 0, 1)
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         at = (getattr(error, "offset", 1) or 1) - 1
-        raise ExprProblem(f"this is not an expression: {error.args[0]}", at, 1) from error
+        raise ExprError(f"this is not an expression: {error.args[0]}", at, 1) from error
     compiler = _Compiler(text, names)
     kind, run = compiler.compile(tree)
     return Expr(text, kind, compiler.finished(kind, run, text), tuple(compiler.reads.items()))
@@ -183,15 +103,15 @@ class _Compiler:
     def finished(self, kind: str, run: Run, text: str) -> Run:
         """The closure of a whole expression; "model" and "options" are no values of their own."""
         if kind in ("model", "options"):
-            raise ExprProblem(f"'{text}' is not a value by itself; say {text}.<name>", 0, len(text))
+            raise ExprError(f"'{text}' is not a value by itself; say {text}.<name>", 0, len(text))
         return run
 
-    def problem(self, node: ast.AST, what: str, advice: str = "") -> ExprProblem:
+    def problem(self, node: ast.AST, what: str, advice: str = "") -> ExprError:
         start = getattr(node, "col_offset", 0)
         end = getattr(node, "end_col_offset", start + 1)
         if getattr(node, "lineno", 1) > 1:
             start, end = 0, 1
-        return ExprProblem(what, start, max(1, end - start), advice)
+        return ExprError(what, start, max(1, end - start), advice)
 
     def compile(self, node: ast.expr) -> Compiled:
         self.depth += 1
@@ -211,11 +131,11 @@ class _Compiler:
     def constant(self, node: ast.Constant) -> Compiled:
         value = node.value
         if isinstance(value, bool) or value is None:
-            return ("bool" if isinstance(value, bool) else "none"), lambda scene: value
+            return ("bool" if isinstance(value, bool) else "none"), lambda _: value
         if isinstance(value, int | float):
-            return "number", lambda scene: value
+            return "number", lambda _: value
         if isinstance(value, str):
-            return "text", lambda scene: value
+            return "text", lambda _: value
         raise self.problem(node, f"{value!r} cannot be used in a rule")
 
     def name_node(self, node: ast.Name) -> Compiled:
@@ -229,13 +149,13 @@ class _Compiler:
             return names.values[name], self._read(name, lambda scene: scene.named(name))
         if name in names.nodes:
             return "node", lambda scene: scene.nodes[name]
-        if name in _CONSTANTS:
-            value = _CONSTANTS[name]
-            return "any", lambda scene: value
+        if name in CONSTANTS:
+            value = CONSTANTS[name]
+            return "any", lambda _: value
         if name in ("model", "options"):
-            return name, lambda scene: None
+            return name, lambda _: None
         known = (*names.all(), *self.locals)
-        raise ExprProblem(f"unknown name '{name}'", at, len(name), suggest(name, known))
+        raise ExprError(f"unknown name '{name}'", at, len(name), suggest(name, known))
 
     def attribute_node(self, node: ast.Attribute) -> Compiled:
         kind, run = self.compile(node.value)
@@ -247,20 +167,20 @@ class _Compiler:
         if kind == "options":
             if name not in self.names.options:
                 what = f"this rule has no option '{name}'"
-                raise ExprProblem(what, at, len(name), suggest(name, self.names.options))
+                raise ExprError(what, at, len(name), suggest(name, self.names.options))
             return self.names.options[name], self._read(f"options.{name}", lambda scene: scene.options[name])
         if kind == "model":
             return self._fact(label, name, at)
         if kind == "setting":
             return self._setting(label, run, name, at)
         if kind != "node":
-            raise ExprProblem(f"'{label}' is {_article(kind)} and has no facts", at, len(name))
+            raise ExprError(f"'{label}' is {_article(kind)} and has no facts", at, len(name))
         return self._node_fact(label, run, name, at)
 
     def _fact(self, label: str, name: str, at: int) -> Compiled:
         fact = MODEL_FACTS.get(name)
         if fact is None:
-            raise ExprProblem(f"'{label}' has no fact '{name}'", at, len(name), suggest(name, MODEL_FACTS))
+            raise ExprError(f"'{label}' has no fact '{name}'", at, len(name), suggest(name, MODEL_FACTS))
         get = fact.get
         run = self._read(f"{label}.{name}", lambda scene: _noted(scene, get(scene.facts), label, name))
         return fact.kind, run
@@ -268,7 +188,7 @@ class _Compiler:
     def _setting(self, label: str, run: Run, name: str, at: int) -> Compiled:
         fact = SETTING_FACTS.get(name)
         if fact is None:
-            raise ExprProblem(f"'{label}' has no fact '{name}'", at, len(name), suggest(name, SETTING_FACTS))
+            raise ExprError(f"'{label}' has no fact '{name}'", at, len(name), suggest(name, SETTING_FACTS))
         get = fact.get
 
         def call(scene: Scene) -> Value:
@@ -291,9 +211,9 @@ class _Compiler:
         if fact is None and name not in attributes_of(ops):
             known = (*NODE_FACTS, *attributes_of(ops))
             advice = suggest(name, known)
-            if ops is not None and name in ():
+            if ops is not None and name in attributes_of(None):
                 advice = f"it is a setting of other ops, not of {', '.join(sorted(ops)[:4])}"
-            raise ExprProblem(f"'{label}' has no fact '{name}'", at, len(name), advice)
+            raise ExprError(f"'{label}' has no fact '{name}'", at, len(name), advice)
         get = fact.get if fact else attribute(name)
 
         def call(scene: Scene) -> Value:
@@ -445,15 +365,7 @@ def _noted(scene: Scene, value: Value, label: str, name: str) -> Value:
 
 
 def _article(kind: str) -> str:
-    return f"{'an' if kind[:1] in 'aeiou' else 'a'} {kind} value" if kind != "nodes" else "a list of nodes"
-
-
-def suggest(word: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
-    """ "did you mean 'x'?", or "" when nothing known is close."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(word, sorted(known), 1, 0.6)
-    return f"did you mean '{close[0]}'?" if close else ""
+    return f"{'an' if kind == 'any' else 'a'} {kind} value" if kind != "nodes" else "a list of nodes"
 
 
 _FORMS: Mapping[type[ast.expr], Callable[..., Compiled]] = {

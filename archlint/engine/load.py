@@ -10,14 +10,14 @@ from archlint.engine.choose import meant
 from archlint.engine.rule import Example, Rule, RuleSet
 from archlint.engine.samples import build_examples
 from archlint.engine.schema import Identity, build_rule
-from archlint.engine.source import SchemaProblem, Source, parse_yaml, read_source
+from archlint.engine.source import SchemaError, Source, parse_yaml, read_source
 from archlint.errors import RuleError
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def builtin_folder() -> Path:
-    """The folder of the rules that ship with archlint: beside the package in a checkout, inside it in a wheel.
+    """The folder of the rules that ship with archlint: beside the package, or inside it when installed.
 
     Raises: RuleError: the installation has none.
     """
@@ -76,7 +76,7 @@ def load_file(path: Path, family: str) -> Rule:
     data = parse_yaml(source, tail=False)
     try:
         return build_rule(Identity(path.stem, family, source.path), data, _reader(source))
-    except SchemaProblem as problem:
+    except SchemaError as problem:
         raise source.located(problem, tail=False) from problem
 
 
@@ -85,7 +85,7 @@ def _reader(source: Source) -> Callable[[Rule], tuple[Example, ...]]:
         data = parse_yaml(source, tail=True)
         try:
             return build_examples(rule, data)
-        except SchemaProblem as problem:
+        except SchemaError as problem:
             raise source.located(problem, tail=True) from problem
 
     return read

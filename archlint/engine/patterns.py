@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from archlint.engine.expr import suggest
 from archlint.engine.rule import Edge, Pattern
-from archlint.engine.source import SchemaProblem
+from archlint.engine.scene import suggest
+from archlint.engine.source import SchemaError
 from archlint.engine.vocabulary import attributes_of
 from archlint.graph import Attr
 from archlint.ops import TABLE
@@ -39,7 +39,7 @@ def match_patterns(data: Any) -> tuple[Pattern, ...]:
         pattern = _pattern(name, row, ("match", name), known)
         if found and not any(edge.source for edge in pattern.edges):
             what = f"'{name}' is not connected to the nodes above it"
-            raise SchemaProblem(("match", name), what, "give it an input that is matched above", on_key=True)
+            raise SchemaError(("match", name), what, "give it an input that is matched above", on_key=True)
         found.append(pattern)
     return tuple(found)
 
@@ -50,11 +50,11 @@ def absent_patterns(data: Any, match: tuple[Pattern, ...]) -> tuple[Pattern, ...
     for name, row in _rows(data, "absent"):
         known = tuple(pattern.name for pattern in (*match, *found))
         if name in known:
-            raise SchemaProblem(("absent", name), f"the name '{name}' is already taken", on_key=True)
+            raise SchemaError(("absent", name), f"the name '{name}' is already taken", on_key=True)
         pattern = _pattern(name, row, ("absent", name), known)
         if not pattern.edges:
             what = f"'{name}' says nothing about where it would stand"
-            raise SchemaProblem(("absent", name), what, "give it an input that is matched above", on_key=True)
+            raise SchemaError(("absent", name), what, "give it an input that is matched above", on_key=True)
         found.append(pattern)
     return tuple(found)
 
@@ -63,16 +63,16 @@ def _rows(data: Any, key: str) -> list[tuple[str, Any]]:
     if data is None:
         return []
     if not isinstance(data, dict) or not data:
-        raise SchemaProblem((key,), f"'{key}' is a mapping of names to nodes: conv: {{op: Conv}}")
+        raise SchemaError((key,), f"'{key}' is a mapping of names to nodes: conv: {{op: Conv}}")
     for name in data:
         if not isinstance(name, str) or not name.isidentifier() or name in _TAKEN or name.startswith("_"):
-            raise SchemaProblem((key, str(name)), f"'{name}' cannot name a node", on_key=True)
+            raise SchemaError((key, str(name)), f"'{name}' cannot name a node", on_key=True)
     return list(data.items())
 
 
 def _pattern(name: str, row: Any, path: Path, known: tuple[str, ...]) -> Pattern:
     if not isinstance(row, dict):
-        raise SchemaProblem(path, f"'{name}' is a mapping: {{op: Conv, input: …}}")
+        raise SchemaError(path, f"'{name}' is a mapping: {{op: Conv, input: …}}")
     ops = _ops(row, path)
     attrs: dict[str, Attr] = {}
     for key, value in row.items():
@@ -85,14 +85,14 @@ def _pattern(name: str, row: Any, path: Path, known: tuple[str, ...]) -> Pattern
                 if len(ops) > 1
                 else f"{_list(ops)} has no setting '{key}'"
             )
-            raise SchemaProblem((*path, str(key)), what, advice, on_key=True)
+            raise SchemaError((*path, str(key)), what, advice, on_key=True)
         attrs[key] = _literal(value, (*path, key))
     return Pattern(name, ops, attrs, _edges(row, path, known))
 
 
 def _ops(row: dict[str, Any], path: Path) -> frozenset[str]:
     if ("op" in row) == ("trait" in row):
-        raise SchemaProblem(path, "a node says either op or trait")
+        raise SchemaError(path, "a node says either op or trait")
     if "trait" in row:
         return _ops_of(row["trait"], (*path, "trait"), traits(), "trait")
     return _ops_of(row["op"], (*path, "op"), tuple(TABLE), "op")
@@ -104,7 +104,7 @@ def _ops_of(value: Any, path: Path, known: tuple[str, ...], what: str) -> frozen
     for index, word in enumerate(listed):
         if word not in known:
             at = (*path, index) if isinstance(value, list) else path
-            raise SchemaProblem(at, f"there is no {what} '{word}'", suggest(str(word), known))
+            raise SchemaError(at, f"there is no {what} '{word}'", suggest(str(word), known))
         if word in TABLE:
             found.add(word)
         else:
@@ -116,9 +116,7 @@ def _edges(row: dict[str, Any], path: Path, known: tuple[str, ...]) -> tuple[Edg
     if "inputs" in row:
         value = row["inputs"]
         if "input" in row or not isinstance(value, list):
-            raise SchemaProblem(
-                (*path, "inputs"), "'inputs' is a list of inputs in any order, without 'input'"
-            )
+            raise SchemaError((*path, "inputs"), "'inputs' is a list of inputs in any order, without 'input'")
         return tuple(_edge(one, (*path, "inputs", index), known) for index, one in enumerate(value))
     return (_edge(row["input"], (*path, "input"), known),) if "input" in row else ()
 
@@ -129,16 +127,16 @@ def _edge(value: Any, path: Path, known: tuple[str, ...]) -> Edge:
     for key in value:
         if key not in _EDGE_KEYS:
             what = f"unknown key '{key}'"
-            raise SchemaProblem((*path, str(key)), what, suggest(str(key), _EDGE_KEYS), on_key=True)
+            raise SchemaError((*path, str(key)), what, suggest(str(key), _EDGE_KEYS), on_key=True)
     if "from" not in value:
-        raise SchemaProblem(path, "an input is a name, or {from: name, through: [ops], slot: 0, only: true}")
+        raise SchemaError(path, "an input is a name, or {from: name, through: [ops], slot: 0, only: true}")
     through = value.get("through", [])
     crossed = _ops_of(through, (*path, "through"), (*TABLE, *traits()), "op or trait")
     slot, only = value.get("slot"), value.get("only", False)
     if slot is not None and (not isinstance(slot, int) or isinstance(slot, bool) or slot < 0):
-        raise SchemaProblem((*path, "slot"), f"'slot' is the number of an input, from 0, not {slot!r}")
+        raise SchemaError((*path, "slot"), f"'slot' is the number of an input, from 0, not {slot!r}")
     if not isinstance(only, bool):
-        raise SchemaProblem((*path, "only"), f"'only' is true or false, not {only!r}")
+        raise SchemaError((*path, "only"), f"'only' is true or false, not {only!r}")
     return Edge(_source(value["from"], (*path, "from"), known), crossed, slot, only)
 
 
@@ -147,7 +145,7 @@ def _source(value: Any, path: Path, known: tuple[str, ...]) -> str | None:
         return None
     if value not in known:
         what = f"the input '{value}' is not matched above"
-        raise SchemaProblem(path, what, suggest(str(value), known))
+        raise SchemaError(path, what, suggest(str(value), known))
     return str(value)
 
 
@@ -158,7 +156,7 @@ def _literal(value: Any, path: Path) -> Attr:
         return None
     if isinstance(value, bool | int | float | str):
         return value
-    raise SchemaProblem(path, "a setting is a number, a word, true, false, none or a list of them")
+    raise SchemaError(path, "a setting is a number, a word, true, false, none or a list of them")
 
 
 def _list(ops: frozenset[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from archlint.checks import Check
-from archlint.engine.expr import Expr
+from archlint.engine.scene import Expr
 from archlint.engine.word import Template
 from archlint.findings import Finding, Problem, Silence
 from archlint.graph import Attr, Graph

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure
 from archlint.engine.choose import check_options, option_values
-from archlint.engine.expr import Expr, Scene
 from archlint.engine.match import Index, matches
 from archlint.engine.rule import Outcome, Rule, RuleSet
+from archlint.engine.scene import Expr, Scene
 from archlint.engine.values import UNKNOWN, Value, every, truth
 from archlint.findings import SEVERITIES, Finding, Fix, Problem, Silence
 from archlint.graph import Attr, Node, Setting

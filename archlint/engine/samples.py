@@ -6,7 +6,7 @@ from typing import Any
 
 from archlint.engine.choose import meant, option_problem
 from archlint.engine.rule import Example, Rule
-from archlint.engine.source import SchemaProblem
+from archlint.engine.source import SchemaError
 from archlint.errors import TextError
 from archlint.findings import SEVERITIES
 from archlint.graph import Attr, Graph, parse, validate
@@ -20,40 +20,36 @@ LEAST = 2
 def build_examples(rule: Rule, data: Any) -> tuple[Example, ...]:
     """The examples, at least two that flag and two that pass.
 
-    Raises: SchemaProblem: an example does not hold; a model in it does not parse.
+    Raises: SchemaError: an example does not hold; a model in it does not parse.
     """
     if set(data) != {"examples"}:
-        raise SchemaProblem((), "'examples' is the last key of a rule file")
+        raise SchemaError((), "'examples' is the last key of a rule file")
     rows = data["examples"]
     if not isinstance(rows, list):
-        raise SchemaProblem(("examples",), "'examples' is a list of models to flag and to pass")
+        raise SchemaError(("examples",), "'examples' is a list of models to flag and to pass")
     found = tuple(_example(rule, row, index) for index, row in enumerate(rows))
     for flag, kind in ((True, "flag"), (False, "pass")):
         if sum(example.flag is flag for example in found) < LEAST:
-            raise SchemaProblem(
-                ("examples",), f"a rule needs at least {LEAST} '{kind}' examples", on_key=True
-            )
+            raise SchemaError(("examples",), f"a rule needs at least {LEAST} '{kind}' examples", on_key=True)
     return found
 
 
 def _example(rule: Rule, row: Any, index: int) -> Example:
     path = ("examples", index)
     if not isinstance(row, dict) or ("flag" in row) == ("pass" in row):
-        raise SchemaProblem(path, "an example is {flag: <model>, at: …} or {pass: <model>}")
+        raise SchemaError(path, "an example is {flag: <model>, at: …} or {pass: <model>}")
     for key in row:
         if key not in _KEYS:
-            raise SchemaProblem(
-                (*path, str(key)), f"unknown key '{key}'{meant(str(key), _KEYS)}", on_key=True
-            )
+            raise SchemaError((*path, str(key)), f"unknown key '{key}'{meant(str(key), _KEYS)}", on_key=True)
     kind = "flag" if "flag" in row else "pass"
     graph = _graph(row[kind], (*path, kind))
     at = _texts(row.get("at"))
     for name in at:
         if name not in graph.by_name:
-            raise SchemaProblem((*path, "at"), f"the model has no node '{name}'{meant(name, graph.by_name)}")
+            raise SchemaError((*path, "at"), f"the model has no node '{name}'{meant(name, graph.by_name)}")
     severity = row.get("severity")
     if severity is not None and severity not in SEVERITIES:
-        raise SchemaProblem((*path, "severity"), f"'severity' is one of {', '.join(SEVERITIES)}")
+        raise SchemaError((*path, "severity"), f"'severity' is one of {', '.join(SEVERITIES)}")
     return Example(
         flag=kind == "flag",
         text=row[kind],
@@ -69,14 +65,14 @@ def _example(rule: Rule, row: Any, index: int) -> Example:
 
 def _graph(text: Any, path: tuple[str | int, ...]) -> Graph:
     if not isinstance(text, str):
-        raise SchemaProblem(path, "a model is a text in the notation of `archlint show`; write it after '|'")
+        raise SchemaError(path, "a model is a text in the notation of `archlint show`; write it after '|'")
     try:
         graph = build(parse(text))
     except TextError as error:
-        raise SchemaProblem(path, f"the model does not parse: {error}") from error
+        raise SchemaError(path, f"the model does not parse: {error}") from error
     problems = validate(graph)
     if problems:
-        raise SchemaProblem(path, f"the model does not hold together: {problems[0]}")
+        raise SchemaError(path, f"the model does not hold together: {problems[0]}")
     return graph
 
 
@@ -92,9 +88,9 @@ def _options(rule: Rule, given: Any, path: tuple[str | int, ...]) -> dict[str, A
         option = rule.options.get(name)
         if option is None:
             what = f"this rule has no option '{name}'{meant(name, rule.options)}"
-            raise SchemaProblem((*path, "options", name), what, on_key=True)
+            raise SchemaError((*path, "options", name), what, on_key=True)
         values[name] = tuple(value) if isinstance(value, list) else value
         problem = option_problem(option, values[name])
         if problem:
-            raise SchemaProblem((*path, "options", name), f"option '{name}' {problem}")
+            raise SchemaError((*path, "options", name), f"option '{name}' {problem}")
     return values

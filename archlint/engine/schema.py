@@ -8,10 +8,11 @@ from typing import Any
 
 from archlint.checks import Check
 from archlint.engine.choose import option_problem
-from archlint.engine.expr import Expr, ExprProblem, Names, compile_expr, suggest
+from archlint.engine.expr import compile_expr
 from archlint.engine.patterns import Path, absent_patterns, match_patterns
 from archlint.engine.rule import Example, FixIdea, Option, Rule, SeverityCase
-from archlint.engine.source import SchemaProblem
+from archlint.engine.scene import Expr, ExprError, Names, suggest
+from archlint.engine.source import SchemaError
 from archlint.engine.word import Template, compile_template
 from archlint.findings import SEVERITIES
 
@@ -63,14 +64,14 @@ class Identity:
 def build_rule(identity: Identity, data: Any, read_examples: Callable[[Rule], tuple[Example, ...]]) -> Rule:
     """The rule that a parsed file says.
 
-    Raises: SchemaProblem: the first thing that does not hold.
+    Raises: SchemaError: the first thing that does not hold.
     """
     if not isinstance(data, dict):
-        raise SchemaProblem((), "a rule file is a mapping of keys, such as summary: …")
+        raise SchemaError((), "a rule file is a mapping of keys, such as summary: …")
     keys(data, KEYS, ())
     for key in _REQUIRED:
         if key not in data:
-            raise SchemaProblem((), f"the key '{key}' is missing", KEYS[key])
+            raise SchemaError((), f"the key '{key}' is missing", KEYS[key])
     options = _options(mapping(data, ("options",)))
     match = match_patterns(data.get("match"))
     check = _check(data)
@@ -117,19 +118,19 @@ def build_rule(identity: Identity, data: Any, read_examples: Callable[[Rule], tu
 def keys(data: Mapping[Any, Any], known: Mapping[str, object] | tuple[str, ...], path: Path) -> None:
     """Nothing, when all keys are known.
 
-    Raises: SchemaProblem: one is not.
+    Raises: SchemaError: one is not.
     """
     for key in data:
         if key not in known:
             advice = suggest(str(key), known)
-            raise SchemaProblem((*path, str(key)), f"unknown key '{key}'", advice, on_key=True)
+            raise SchemaError((*path, str(key)), f"unknown key '{key}'", advice, on_key=True)
 
 
 def text(data: Mapping[str, Any], path: Path) -> str:
     """The text at the last step of the path."""
     value = data[str(path[-1])]
     if not isinstance(value, str) or not value.strip():
-        raise SchemaProblem(path, f"'{path[-1]}' is a text, not {_seen(value)}", _trap(value))
+        raise SchemaError(path, f"'{path[-1]}' is a text, not {_seen(value)}", _trap(value))
     return value
 
 
@@ -142,7 +143,7 @@ def one_of(value: Any, path: Path, known: tuple[str, ...]) -> str:
     """The value, when it is one of the known words."""
     if value not in known:
         what = f"'{path[-1]}' is one of {', '.join(known)}, not {_seen(value)}"
-        raise SchemaProblem(path, what, suggest(str(value), known))
+        raise SchemaError(path, what, suggest(str(value), known))
     return str(value)
 
 
@@ -150,10 +151,10 @@ def strings(data: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     """A list of texts; empty when the key is not there."""
     value = data.get(str(path[-1]), [])
     if not isinstance(value, list):
-        raise SchemaProblem(path, f"'{path[-1]}' is a list, not {_seen(value)}")
+        raise SchemaError(path, f"'{path[-1]}' is a list, not {_seen(value)}")
     for index, item in enumerate(value):
         if not isinstance(item, str):
-            raise SchemaProblem((*path, index), f"a text was expected, not {_seen(item)}", _trap(item))
+            raise SchemaError((*path, index), f"a text was expected, not {_seen(item)}", _trap(item))
     return tuple(value)
 
 
@@ -167,7 +168,7 @@ def mapping(data: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     """The mapping at the last step of the path; empty when the key is not there."""
     value = data.get(str(path[-1]), {})
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise SchemaProblem(path, f"'{path[-1]}' is a mapping of names, not {_seen(value)}")
+        raise SchemaError(path, f"'{path[-1]}' is a mapping of names, not {_seen(value)}")
     return value
 
 
@@ -178,21 +179,21 @@ def expression(value: Any, path: Path, names: Names) -> Expr:
     elif isinstance(value, int | float):
         value = repr(value)
     if not isinstance(value, str):
-        raise SchemaProblem(path, f"an expression was expected, not {_seen(value)}", _trap(value))
+        raise SchemaError(path, f"an expression was expected, not {_seen(value)}", _trap(value))
     try:
         return compile_expr(value.strip(), names)
-    except ExprProblem as problem:
-        raise SchemaProblem.inside(path, problem) from problem
+    except ExprError as problem:
+        raise SchemaError.inside(path, problem) from problem
 
 
 def template(value: Any, path: Path, names: Names) -> Template:
     """The compiled message."""
     if not isinstance(value, str):
-        raise SchemaProblem(path, f"a text was expected, not {_seen(value)}", _trap(value))
+        raise SchemaError(path, f"a text was expected, not {_seen(value)}", _trap(value))
     try:
         return compile_template(value.strip(), names)
-    except ExprProblem as problem:
-        raise SchemaProblem.inside(path, problem) from problem
+    except ExprError as problem:
+        raise SchemaError.inside(path, problem) from problem
 
 
 def _seen(value: Any) -> str:
@@ -218,22 +219,20 @@ def _options(data: Mapping[str, Any]) -> Mapping[str, Option]:
     for name, row in data.items():
         path: Path = ("options", name)
         if not isinstance(row, dict):
-            raise SchemaProblem(path, "an option is a mapping: {type, default, help}")
+            raise SchemaError(path, "an option is a mapping: {type, default, help}")
         keys(row, ("type", "default", "min", "max", "help"), path)
         for key in ("type", "default", "help"):
             if key not in row:
-                raise SchemaProblem(path, f"option '{name}' has no '{key}'", on_key=True)
+                raise SchemaError(path, f"option '{name}' has no '{key}'", on_key=True)
         type_ = word(row, (*path, "type"), _OPTION_TYPES)
         for key in ("min", "max"):
             if not isinstance(row.get(key, 0), int | float):
-                raise SchemaProblem((*path, key), f"'{key}' is a number, not {_seen(row[key])}")
+                raise SchemaError((*path, key), f"'{key}' is a number, not {_seen(row[key])}")
         default = tuple(row["default"]) if isinstance(row["default"], list) else row["default"]
         option = Option(name, type_, default, text(row, (*path, "help")), row.get("min"), row.get("max"))
         problem = option_problem(option, default)
         if problem:
-            raise SchemaProblem(
-                (*path, "default"), f"the default of '{name}' {problem}", _number_trap(default)
-            )
+            raise SchemaError((*path, "default"), f"the default of '{name}' {problem}", _number_trap(default))
         found[name] = option
     return found
 
@@ -252,7 +251,7 @@ def _check(data: Mapping[str, Any]) -> Check | None:
     ways = [key for key in ("match", "check", "each") if key in data]
     if len(ways) != 1:
         path: Path = (ways[1],) if ways else ()
-        raise SchemaProblem(path, "a rule has exactly one of match, check and each", on_key=True)
+        raise SchemaError(path, "a rule has exactly one of match, check and each", on_key=True)
     if "each" in data:
         one_of(data["each"], ("each",), ("model",))
     if "check" not in data:
@@ -263,9 +262,9 @@ def _check(data: Mapping[str, Any]) -> Check | None:
     try:
         found = getattr(import_module(f"archlint.checks.{module}"), function, None)
     except ModuleNotFoundError as error:
-        raise SchemaProblem(("check",), f"there is no module archlint/checks/{module}.py") from error
+        raise SchemaError(("check",), f"there is no module archlint/checks/{module}.py") from error
     if not isinstance(found, Check):
-        raise SchemaProblem(("check",), f"archlint/checks/{module}.py has no check '{function}'")
+        raise SchemaError(("check",), f"archlint/checks/{module}.py has no check '{function}'")
     return found
 
 
@@ -278,7 +277,7 @@ def _let(data: Mapping[str, Any], names: Names) -> Mapping[str, Expr]:
     found: dict[str, Expr] = {}
     for name, value in data.items():
         if name in names.all():
-            raise SchemaProblem(("let", name), f"the name '{name}' is already taken", on_key=True)
+            raise SchemaError(("let", name), f"the name '{name}' is already taken", on_key=True)
         kinds = {**names.values, **{key: expr.kind for key, expr in found.items()}}
         found[name] = expression(value, ("let", name), Names(names.nodes, kinds, names.options))
     return found
@@ -297,12 +296,12 @@ def _severity(value: Any, names: Names) -> tuple[SeverityCase, ...]:
     for index, row in enumerate(value):
         path: Path = ("severity", index)
         if not isinstance(row, dict) or "is" not in row:
-            raise SchemaProblem(path, "a case of severity is {when: <condition>, is: <severity>}")
+            raise SchemaError(path, "a case of severity is {when: <condition>, is: <severity>}")
         keys(row, ("when", "is"), path)
         when = expression(row["when"], (*path, "when"), names) if "when" in row else None
         found.append(SeverityCase(word(row, (*path, "is"), SEVERITIES), when))
     if not found or found[-1].when is not None or any(case.when is None for case in found[:-1]):
-        raise SchemaProblem(("severity",), "the last case of severity, and only that, has no 'when'")
+        raise SchemaError(("severity",), "the last case of severity, and only that, has no 'when'")
     return tuple(found)
 
 
@@ -312,9 +311,7 @@ def _report(data: Mapping[str, Any], names: Names) -> tuple[str | None, tuple[tu
     at = report.get("at")
     if at is None and names.nodes:
         if len(names.nodes) > 1:
-            raise SchemaProblem(
-                ("report",), "several nodes are named, so report: {at: …} says which one it is"
-            )
+            raise SchemaError(("report",), "several nodes are named, so report: {at: …} says which one it is")
         at = next(iter(names.nodes))
     if at is not None:
         one_of(at, ("report", "at"), tuple(names.nodes))
@@ -322,19 +319,19 @@ def _report(data: Mapping[str, Any], names: Names) -> tuple[str | None, tuple[tu
     for name in related:
         if name not in names.nodes:
             path: Path = ("report", "related", name)
-            raise SchemaProblem(path, f"'{name}' is no node", suggest(name, tuple(names.nodes)), on_key=True)
+            raise SchemaError(path, f"'{name}' is no node", suggest(name, tuple(names.nodes)), on_key=True)
     rows = [(name, template(words_, ("report", "related", name), names)) for name, words_ in related.items()]
     return at, tuple(rows)
 
 
 def _fixes(value: Any, names: Names) -> tuple[FixIdea, ...]:
     if not isinstance(value, list):
-        raise SchemaProblem(("fixes",), "'fixes' is a list of {title, level, when}")
+        raise SchemaError(("fixes",), "'fixes' is a list of {title, level, when}")
     found = []
     for index, row in enumerate(value):
         path: Path = ("fixes", index)
         if not isinstance(row, dict) or not {"title", "level"} <= set(row):
-            raise SchemaProblem(path, "a fix is {title, level, when}")
+            raise SchemaError(path, "a fix is {title, level, when}")
         keys(row, ("title", "level", "when"), path)
         when = expression(row["when"], (*path, "when"), names) if "when" in row else None
         title = template(row["title"], (*path, "title"), names)
@@ -345,5 +342,5 @@ def _fixes(value: Any, names: Names) -> tuple[FixIdea, ...]:
 def _flag(data: Mapping[str, Any], key: str, default: bool) -> bool:
     value = data.get(key, default)
     if not isinstance(value, bool):
-        raise SchemaProblem((key,), f"'{key}' is on or off, not {_seen(value)}")
+        raise SchemaError((key,), f"'{key}' is on or off, not {_seen(value)}")
     return value

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from archlint.engine.expr import ExprProblem
+from archlint.engine.scene import ExprError
 from archlint.errors import RuleError
 
 MAX_BYTES = 32_768
@@ -27,7 +27,7 @@ except ImportError:  # a PyYAML built without libyaml
     from yaml import SafeLoader as _Loader  # type: ignore[assignment]
 
 
-class SchemaProblem(Exception):
+class SchemaError(Exception):
     """What is wrong at one place of a rule file; ``path`` is the keys and indices that lead there.
 
     ``on_key`` points at the last key instead of its value; ``at`` and ``length`` are characters within it.
@@ -48,7 +48,7 @@ class SchemaProblem(Exception):
         self.on_key, self.at, self.length = on_key, at, length
 
     @classmethod
-    def inside(cls, path: tuple[str | int, ...], problem: ExprProblem) -> SchemaProblem:
+    def inside(cls, path: tuple[str | int, ...], problem: ExprError) -> SchemaError:
         """A problem with an expression or placeholder that stands at ``path``."""
         return cls(path, problem.what, problem.advice, at=problem.at, length=problem.length)
 
@@ -78,7 +78,7 @@ class Source:
             report.append(f"{gutter} = help: {advice}")
         return RuleError("\n".join(report))
 
-    def located(self, problem: SchemaProblem, tail: bool) -> RuleError:
+    def located(self, problem: SchemaError, tail: bool) -> RuleError:
         """The problem as an error that points at its place in the file."""
         text = self.tail if tail else self.head
         offset = self.head.count("\n") if tail else 0
@@ -118,7 +118,7 @@ def parse_yaml(source: Source, *, tail: bool) -> Any:
             isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)
         ):
             raise source.error(1, 1, "anchors and aliases cannot be used in rule files")
-        return yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a safe loader
+        return yaml.load(text, Loader=_UniqueKeys)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -132,7 +132,7 @@ def parse_yaml(source: Source, *, tail: bool) -> Any:
         raise source.error(offset + 1, 1, f"this is not YAML: {error}") from error
 
 
-class _UniqueKeys(_Loader):  # type: ignore[misc,valid-type]
+class _UniqueKeys(_Loader):
     """PyYAML keeps the last of two equal keys without a word; here the second one is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -145,10 +145,10 @@ class _UniqueKeys(_Loader):  # type: ignore[misc,valid-type]
                     )
                 if isinstance(key, yaml.ScalarNode):
                     seen.add(key.value)
-        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
+        return super().construct_mapping(node, deep)
 
 
-def _place(node: Any, text: str, problem: SchemaProblem) -> tuple[int, int, int]:
+def _place(node: Any, text: str, problem: SchemaError) -> tuple[int, int, int]:
     key = None
     for step in problem.path:
         if isinstance(node, yaml.MappingNode):
@@ -169,7 +169,7 @@ def _place(node: Any, text: str, problem: SchemaProblem) -> tuple[int, int, int]
     return _within(node, text, problem)
 
 
-def _within(node: Any, text: str, problem: SchemaProblem) -> tuple[int, int, int]:
+def _within(node: Any, text: str, problem: SchemaError) -> tuple[int, int, int]:
     """Where the wrong words of a scalar stand: found again in the text, since YAML may have folded it."""
     start = node.start_mark
     value, at = str(node.value), problem.at or 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Final, TypeAlias, Union
+from typing import Final, Union
 
 from archlint.graph import Node, Setting
 
@@ -24,7 +24,7 @@ class Unknown(Enum):
 
 UNKNOWN: Final = Unknown.UNKNOWN
 
-Value: TypeAlias = Union[int, float, bool, str, None, Unknown, Node, Setting, tuple["Value", ...]]
+Value = Union[int, float, bool, str, Unknown, Node, Setting, tuple["Value", ...], None]  # noqa: UP007
 """What an expression may evaluate to. Lists and shapes are tuples; unknown and symbolic dims are UNKNOWN."""
 
 

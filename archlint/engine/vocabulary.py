@@ -102,9 +102,9 @@ def _table(*rows: tuple[str, str, str, Get]) -> Mapping[str, Fact]:
 
 
 NODE_FACTS = _table(
-    ("name", "text", "its name", lambda facts, node: node.name),
-    ("op", "text", "its op", lambda facts, node: node.op),
-    ("native", "text", "what the file calls its op or layer class", lambda facts, node: node.origin.native),
+    ("name", "text", "its name", lambda _, node: node.name),
+    ("op", "text", "its op", lambda _, node: node.op),
+    ("native", "text", "what the file calls its op or layer class", lambda _, node: node.origin.native),
     ("params", "number", "parameters that it holds", lambda facts, node: known(facts.params_of(node))),
     (
         "trainable",
@@ -114,7 +114,7 @@ NODE_FACTS = _table(
     ),
     ("share", "number", "its part of all parameters, 0 to 1", lambda f, n: _ratio(f.params_of(n), _total(f))),
     ("macs", "number", "multiply-accumulates, batch of one", lambda facts, node: known(facts.macs_of(node))),
-    ("has_bias", "bool", "whether it holds a bias", lambda facts, node: node.param("bias") is not None),
+    ("has_bias", "bool", "whether it holds a bias", lambda _, node: node.param("bias") is not None),
     ("is_shared", "bool", "whether its parameters serve another node as well", maps.is_shared),
     ("is_output", "bool", "whether it makes an output of the model", _is_output),
     ("is_dead", "bool", "whether no output of the model needs it", lambda facts, node: facts.is_dead(node)),
@@ -206,7 +206,7 @@ def attributes_of(ops: frozenset[str] | None) -> tuple[str, ...]:
 def attribute(name: str) -> Get:
     """How a setting of a node is read: its own, else the op's default; none for ops without it."""
 
-    def get(facts: Facts, node: Node) -> Value:
+    def get(_: Facts, node: Node) -> Value:
         if name in node.attrs:
             return node.attrs[name]
         op = TABLE.get(node.op)

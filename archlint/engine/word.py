@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import Formatter
 
-from archlint.engine.expr import Expr, ExprProblem, Names, Scene, compile_expr
+from archlint.engine.expr import compile_expr
+from archlint.engine.scene import Expr, ExprError, Names, Scene
 from archlint.engine.values import UNKNOWN, Value, number, show
 from archlint.graph import Node, Setting
 
@@ -45,14 +46,14 @@ class Template:
 def compile_template(text: str, names: Names) -> Template:
     """The text in pieces, every placeholder checked.
 
-    Raises: ExprProblem: a placeholder does not hold; its position is within the text.
+    Raises: ExprError: a placeholder does not hold; its position is within the text.
     """
     parts: list[str | Slot] = []
     at = 0
     try:
         pieces = list(Formatter().parse(text))
     except ValueError as error:
-        raise ExprProblem(f"{error}", 0, 1, "write {{ and }} for plain braces") from error
+        raise ExprError(f"{error}", 0, 1, "write {{ and }} for plain braces") from error
     for literal, name, spec, conversion in pieces:
         if literal:
             parts.append(literal)
@@ -60,7 +61,7 @@ def compile_template(text: str, names: Names) -> Template:
             continue
         at = text.find("{" + name, at) + 1
         if conversion:
-            raise ExprProblem("'!' cannot be used in a placeholder", at, len(name))
+            raise ExprError("'!' cannot be used in a placeholder", at, len(name))
         parts.append(Slot(_placeholder(name, spec or "", names, at), spec or ""))
     return Template(text, tuple(parts))
 
@@ -68,16 +69,16 @@ def compile_template(text: str, names: Names) -> Template:
 def _placeholder(name: str, spec: str, names: Names, at: int) -> Expr:
     try:
         expr = compile_expr(name, names)
-    except ExprProblem as problem:
-        raise ExprProblem(problem.what, at + problem.at, problem.length, problem.advice) from problem
+    except ExprError as problem:
+        raise ExprError(problem.what, at + problem.at, problem.length, problem.advice) from problem
     numeric = spec in ("si", "bytes") or _SPEC.fullmatch(spec) is not None
     if spec and not numeric and spec not in _WORDS:
         known = "si, bytes, shape, dims, list, ',' '.1f' '.0%' and the like"
-        raise ExprProblem(f"unknown format '{spec}'", at + len(name) + 1, len(spec), f"known are {known}")
+        raise ExprError(f"unknown format '{spec}'", at + len(name) + 1, len(spec), f"known are {known}")
     fits = ("number", "any") if numeric else ("shape", "list", "nodes", "any")
     if spec and expr.kind not in fits:
         what = f"'{name}' is of kind {expr.kind}, which ':{spec}' cannot write"
-        raise ExprProblem(what, at, len(name))
+        raise ExprError(what, at, len(name))
     return expr
 
 
