@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from archlint.graph import Attr, Node, Shape
 
+Settings = Mapping[str, Attr]
+"""Attribute name → default."""
+
 Value = tuple[int | float | bool | str | None, ...] | None
 """Contents of a small tensor, flat; an element may be a symbol or unknown. None: nothing is known."""
 

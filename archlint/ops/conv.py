@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from math import prod
 
 from archlint.graph import Dim, Node, Shape
-from archlint.ops.base import Op, Tensor, Weight, at, flag, integer, integers, table
+from archlint.ops.base import Op, Settings, Tensor, Weight, at, flag, integer, integers, table
 from archlint.ops.dims import axis_of, known, pads_of, size, spread, transposed_length, window_length
 
-_LAYOUT = {
+_LAYOUT: Settings = {
     "filters": None,
     "kernel": (),
     "strides": (),

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from archlint.graph import Dim, Graph, Node, Shape, TensorType
-from archlint.ops.base import UNKNOWN, Tensor, Value, at, integer, integers
+from archlint.ops.base import UNKNOWN, Tensor, at, integer, integers
 from archlint.ops.dims import agree, axis_of
 from archlint.ops.table import TABLE, complete, outputs_of
 from archlint.ops.values import value_of
+
+_T = TypeVar("_T")
 
 # Marks a dim that has no name of its own, so that it can be told apart from others while a graph is
 # inferred: (batch, 7, 7, 512) flattens to (batch, 25088) although the batch is unknown.
 _PRIVATE = "\0"
 
 _TRUSTED_LOOPS = 3
-"""Loops nested deeper than this are inferred with unknown states: a second try would double the work each time."""
+"""Loops nested deeper than this get unknown states: a second try doubles the work at each level."""
 
 
 @dataclass(slots=True)
@@ -75,7 +78,7 @@ def _forget(found: Inference) -> None:
         rest.extend(one.bodies.values())
 
 
-def _public(items: Value) -> Value:
+def _public(items: tuple[_T, ...] | None) -> tuple[_T | None, ...] | None:
     if items is None:
         return None
     return tuple(None if isinstance(item, str) and item.startswith(_PRIVATE) else item for item in items)

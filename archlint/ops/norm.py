@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archlint.graph import Dim, Node, Shape
-from archlint.ops.base import Op, ShapeFn, Tensor, Weight, at, flag, integer, integers, table
+from archlint.ops.base import Op, Settings, ShapeFn, Tensor, Weight, at, flag, integer, integers, table
 from archlint.ops.dims import axes_of, axis_of
 
 
@@ -87,7 +87,7 @@ def _spectral(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     return keep(node, ins)
 
 
-_AXES = {"axes": (-1,), "epsilon": 0.001, "center": True, "scale": True}
+_AXES: Settings = {"axes": (-1,), "epsilon": 0.001, "center": True, "scale": True}
 _NORM = frozenset({"norm", "nonlinear"})
 _LEARNED = frozenset({"norm", "learned", "nonlinear"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archlint.graph import Dim, Node, Shape
-from archlint.ops.base import Op, Tensor, at, flag, integer, integers, table
+from archlint.ops.base import Op, Settings, Tensor, at, flag, integer, integers, table
 from archlint.ops.conv import spatial_axes
 from archlint.ops.dims import known, pads_of, spread, transposed_length, window_length
 
@@ -92,7 +92,7 @@ def _roi(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     return (Tensor(source.dtype, (count, source.shape[1], *lengths)),)
 
 
-_WINDOW = {
+_WINDOW: Settings = {
     "kernel": (),
     "strides": (),
     "dilations": (),
@@ -100,8 +100,8 @@ _WINDOW = {
     "ceil_mode": False,
     "channel_axis": -1,
 }
-_GLOBAL = {"channel_axis": -1, "keepdims": False}
-_ADAPTIVE = {"output_size": (), "channel_axis": -1}
+_GLOBAL: Settings = {"channel_axis": -1, "keepdims": False}
+_ADAPTIVE: Settings = {"output_size": (), "channel_axis": -1}
 
 _MEAN = frozenset({"pool", "windowed", "linear_map"})
 _MAX = frozenset({"pool", "windowed", "nonlinear"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archlint.graph import Dim, Node, Shape
-from archlint.ops.base import Op, Tensor, at, flag, given_integers, integer, table, word
+from archlint.ops.base import Op, Settings, Tensor, at, flag, given_integers, integer, table, word
 from archlint.ops.dims import axis_of, broadcast
 from archlint.ops.norm import keep
 from archlint.ops.random import OPS as RANDOM
@@ -154,8 +154,8 @@ def _image(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
 
 _PRE = frozenset({"preprocessing"})
 _LOOKUP = frozenset({"preprocessing", "nonlinear"})
-_TOKENS = {"output_mode": "int", "num_tokens": None}
-_SIZE = {"height": None, "width": None, "channel_axis": -1}
+_TOKENS: Settings = {"output_mode": "int", "num_tokens": None}
+_SIZE: Settings = {"height": None, "width": None, "channel_axis": -1}
 _SIGNAL = frozenset({"nonlinear"})
 _cropped = RANDOM["RandomCrop"].shape
 

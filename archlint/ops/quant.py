@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from archlint.graph import Node
-from archlint.ops.base import Op, Tensor, at, table, word
+from archlint.ops.base import Op, Settings, Tensor, at, table, word
 from archlint.ops.conv import OPS as CONV
 from archlint.ops.conv import conv_macs, conv_outputs
 from archlint.ops.dense import matmul_macs, matmul_shape
@@ -55,7 +55,7 @@ def _matmul_integer(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     return (Tensor("int32", matmul_shape(at(ins, 0).shape, at(ins, 1).shape)),)
 
 
-_LAYOUT = {**CONV["Conv"].attrs, "channel_axis": 1}
+_LAYOUT: Settings = {**CONV["Conv"].attrs, "channel_axis": 1}
 _QUANT = frozenset({"quantization"})
 _LEARNED = frozenset({"learned", "linear", "windowed", "quantization"})
 

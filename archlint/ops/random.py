@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archlint.graph import Node, Shape
-from archlint.ops.base import Op, Tensor, at, integer, integers, table, word
+from archlint.ops.base import Op, Settings, Tensor, at, integer, integers, table, word
 from archlint.ops.norm import keep
 
 
@@ -46,13 +46,13 @@ def _cropped(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
 
 
 _NOISE = frozenset({"random"})
-_RATE = {"rate": None, "training": False}
+_RATE: Settings = {"rate": None, "training": False}
 _IMAGES = (
     "AugMix AutoContrast CutMix Equalization GaussianBlur JitterBoxes MaxNumBoundingBoxes MixUp Pipeline "
-    "RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomElasticTransform "
-    "RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective "
-    "RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation "
-    "RandomZoom Solarization"
+    "RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast "
+    "RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue "
+    "RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
+    "RandomShear RandomTranslation RandomZoom Solarization"
 )
 _AUGMENT = frozenset({"random", "augmentation", "preprocessing"})
 

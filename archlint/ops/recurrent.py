@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from archlint.graph import Dim, Node, Shape
-from archlint.ops.base import Op, Tensor, Weight, at, flag, integer, integers, table, word
+from archlint.ops.base import Op, Settings, Tensor, Weight, at, flag, integer, integers, table, word
 from archlint.ops.conv import spatial_axes
 from archlint.ops.dims import axis_of, pads_of, spread, times, window_length
 
@@ -83,7 +83,8 @@ def _recurrent_weights(node: Node, ins: Sequence[Tensor]) -> Sequence[Weight]:
     shape, units = at(ins, 0).shape, integer(node, "units")
     wide = None if units is None else GATES[node.op] * units
     bias: Shape = (2, wide) if node.op == "GRU" and flag(node, "reset_after") else (wide,)
-    one = [("kernel", (shape[-1] if shape else None, wide)), ("recurrent_kernel", (units, wide))]
+    inner: Shape = (shape[-1] if shape else None, wide)
+    one: list[tuple[str, Shape]] = [("kernel", inner), ("recurrent_kernel", (units, wide))]
     if flag(node, "use_bias"):
         one.append(("bias", bias))
     if directions(node) == 1:
@@ -166,7 +167,7 @@ def _conv_lstm_weights(node: Node, ins: Sequence[Tensor]) -> Sequence[Weight]:
     again: Shape = None
     if shape is not None and frame is not None and kernel is not None:
         inner, again = (*kernel, shape[frame[1]], wide), (*kernel, filters, wide)
-    one = [("kernel", inner), ("recurrent_kernel", again)]
+    one: list[tuple[str, Shape]] = [("kernel", inner), ("recurrent_kernel", again)]
     if flag(node, "use_bias"):
         one.append(("bias", (wide,)))
     if directions(node) == 1:
@@ -174,7 +175,7 @@ def _conv_lstm_weights(node: Node, ins: Sequence[Tensor]) -> Sequence[Weight]:
     return [Weight(f"{way}_{role}", dims) for way in ("forward", "backward") for role, dims in one]
 
 
-_COMMON = {
+_COMMON: Settings = {
     "units": None,
     "activation": "tanh",
     "use_bias": True,
@@ -189,7 +190,7 @@ _COMMON = {
     "merge_mode": "concat",
     "time_axis": 1,
 }
-_GATED = {**_COMMON, "recurrent_activation": "sigmoid"}
+_GATED: Settings = {**_COMMON, "recurrent_activation": "sigmoid"}
 _TRAITS = frozenset({"learned", "recurrent", "nonlinear"})
 
 OPS = table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archlint.graph import Node, Shape
-from archlint.ops.base import Op, Tensor, at, flag, given, given_integers, integer, table
+from archlint.ops.base import Op, Settings, Tensor, at, flag, given, given_integers, integer, table
 from archlint.ops.dims import axes_of, axis_of
 from archlint.ops.norm import keep
 
@@ -60,7 +60,7 @@ def _determinant(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     return (Tensor(at(ins, 0).dtype, None if shape is None else shape[:-2]),)
 
 
-_AXES = {"axes": (), "keepdims": True, "noop_with_empty_axes": False}
+_AXES: Settings = {"axes": (), "keepdims": True, "noop_with_empty_axes": False}
 _NONLINEAR = "ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceSumSquare"
 _FOLD = frozenset({"reduction", "nonlinear"})
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from archlint.graph import Attr, Dim, Node, Shape
 from archlint.ops.base import (
     Op,
+    Settings,
     Tensor,
     at,
     flag,
@@ -252,7 +253,7 @@ def _unknown(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
 
 _RESHAPING = frozenset({"reshaping"})
 _TRANSPARENT = frozenset({"transparent"})
-_RESIZE = {
+_RESIZE: Settings = {
     "scales": (),
     "sizes": (),
     "mode": "nearest",
@@ -260,7 +261,7 @@ _RESIZE = {
     "keep_aspect_ratio_policy": "stretch",
     "coordinate_transformation_mode": "half_pixel",
 }
-_BLOCKS = {"blocksize": None, "mode": "DCR", "channel_axis": 1}
+_BLOCKS: Settings = {"blocksize": None, "mode": "DCR", "channel_axis": 1}
 _RESAMPLING = frozenset({"resampling"})
 
 OPS = table(

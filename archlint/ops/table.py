@@ -81,7 +81,7 @@ TRAITS: Mapping[str, str] = {
 """Trait → what it says of an op."""
 
 _EVERY: Mapping[str, Attr] = {"time_distributed": False}
-"""Settings that every op has: applied to each step of axis 1 on its own; attributes count without that axis."""
+"""Settings of every op: applied to each step of axis 1 on its own, the other settings count without it."""
 
 
 def attr(node: Node, name: str) -> Attr:

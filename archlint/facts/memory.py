@@ -1,0 +1,93 @@
+"""Bytes of activations, and how many of them live at the same time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archlint.facts.basis import Basis
+from archlint.graph import Node
+from archlint.ops import Tensor, has_trait
+from archlint.ops.dims import per_sample
+
+_BYTES = {
+    "float64": 8,
+    "int64": 8,
+    "uint64": 8,
+    "complex64": 8,
+    "complex128": 16,
+    "float32": 4,
+    "int32": 4,
+    "uint32": 4,
+    "float16": 2,
+    "bfloat16": 2,
+    "int16": 2,
+    "uint16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+}
+
+_SAME_MEMORY = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """Most bytes of activations that live at once, and the node that runs then."""
+
+    size_bytes: int
+    node: Node
+
+
+def tensor_bytes(tensor: Tensor) -> int | None:
+    """Bytes of one sample of a tensor; None when its type or a length is not known."""
+    elements = 1 if tensor.shape == () else per_sample(tensor.shape)
+    width = _BYTES.get(tensor.dtype or "")
+    if width is None and tensor.dtype is not None and tensor.dtype.startswith("float8"):
+        width = 1
+    return None if elements is None or width is None else elements * width
+
+
+def activation_peak(basis: Basis) -> Peak | None:
+    """The peak over the nodes in order, batch of one; None when the bytes of some activation are not known.
+
+    A value lives from the node that makes it to the last one that reads it, graph outputs to the end.
+    Reshapes, and layers that do nothing at inference, share the memory of their input. Constants are
+    weights, not activations.
+    """
+    graph = basis.graph
+    root: dict[str, str] = {name: name for name, _ in graph.inputs}
+    last: dict[str, int] = {}
+    for place, node in enumerate(graph.nodes):
+        for value in (*node.inputs, *(name for _, body in node.bodies for name in body.captures)):
+            if value in root:
+                last[root[value]] = place
+        shared = _shares_memory(node) and node.inputs and node.inputs[0] in root
+        for position, value in enumerate(node.outputs):
+            if value and not has_trait(node, "constant"):
+                root[value] = root[node.inputs[0]] if shared and position == 0 else value
+                last[root[value]] = place
+    for value in graph.outputs:
+        if value in root:
+            last[root[value]] = len(graph.nodes)
+    return _highest(basis, root, last)
+
+
+def _shares_memory(node: Node) -> bool:
+    return node.op in _SAME_MEMORY or has_trait(node, "transparent") or has_trait(node, "random")
+
+
+def _highest(basis: Basis, root: dict[str, str], last: dict[str, int]) -> Peak | None:
+    sizes = {value: tensor_bytes(basis.tensor(value)) for value in last}
+    ends: dict[int, list[str]] = {}
+    for value, place in last.items():
+        ends.setdefault(place, []).append(value)
+    live = sum(sizes[name] or 0 for name, _ in basis.graph.inputs if name in last)
+    peak: Peak | None = None
+    if any(size is None for size in sizes.values()):
+        return None
+    for place, node in enumerate(basis.graph.nodes):
+        live += sum(sizes[value] or 0 for value in node.outputs if root.get(value) == value)
+        if peak is None or live > peak.size_bytes:
+            peak = Peak(live, node)
+        live -= sum(sizes[value] or 0 for value in ends.get(place, ()))
+    return peak

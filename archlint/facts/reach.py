@@ -1,0 +1,33 @@
+"""Reachability: which nodes and inputs matter to the outputs."""
+
+from __future__ import annotations
+
+from archlint.graph import Graph, Node
+from archlint.ops import has_trait
+
+
+def reachable(graph: Graph) -> frozenset[str]:
+    """Names of the nodes from which an output of the graph is reached; captures by bodies are uses."""
+    wanted = set(graph.outputs)
+    found = set()
+    for node in reversed(graph.nodes):
+        if not node.outputs or any(value in wanted for value in node.outputs):
+            found.add(node.name)
+            wanted.update(node.inputs)
+            wanted.update(value for _, body in node.bodies for value in body.captures)
+    return frozenset(found)
+
+
+def dead_nodes(graph: Graph, alive: frozenset[str]) -> tuple[Node, ...]:
+    """Nodes whose work reaches no output; constants are not counted, nor is a node without outputs."""
+    return tuple(node for node in graph.nodes if node.name not in alive and not has_trait(node, "constant"))
+
+
+def unused_inputs(graph: Graph, alive: frozenset[str]) -> tuple[str, ...]:
+    """Inputs of the graph that reach no output."""
+    used = set(graph.outputs)
+    for node in graph.nodes:
+        if node.name in alive:
+            used.update(node.inputs)
+            used.update(value for _, body in node.bodies for value in body.captures)
+    return tuple(name for name, _ in graph.inputs if name not in used)
