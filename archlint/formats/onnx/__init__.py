@@ -10,7 +10,7 @@ from archlint.formats.onnx.build import Builder
 from archlint.formats.onnx.decode import model
 from archlint.formats.onnx.external import external_metadata
 from archlint.formats.onnx.inline import inlined
-from archlint.formats.onnx.records import RawGraph, RawModel, Stored
+from archlint.formats.onnx.records import RawGraph, RawModel
 from archlint.formats.onnx.wire import File, MalformedError
 from archlint.graph import Attr, Graph
 

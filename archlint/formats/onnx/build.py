@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 
 from archlint.formats.onnx.lift import run_all
 from archlint.formats.onnx.lift.bench import Bench
 from archlint.formats.onnx.normal import op_and_attrs
 from archlint.formats.onnx.records import RawGraph, RawNode, Stored
-from archlint.formats.onnx.scope import UniqueNames, label, ordered
+from archlint.formats.onnx.scope import Known, UniqueNames, label, ordered
 from archlint.graph import Attr, Graph, Node, Origin, Param
 
 _FLOATS = ("float", "bfloat")
@@ -25,8 +26,8 @@ class Builder:
     def build(
         self,
         raw: RawGraph,
-        outer: frozenset[str] = frozenset(),
-        outer_constants: Mapping[str, Node] | None = None,
+        outer: Known | None = None,
+        outer_constants: ChainMap[str, Node] | None = None,
         where: str = "",
         about: Mapping[str, Attr] | None = None,
     ) -> Graph:
@@ -35,38 +36,37 @@ class Builder:
         Raises:
             MalformedError: dangling or cyclic values, or names that stand twice.
         """
-        in_order, is_new = ordered(raw, outer, where)
+        known = Known(outer)
+        in_order, is_new = ordered(raw, known, where)
         self.reordered += is_new
         names = UniqueNames()
         node_names = [names.take(label(node)) for node in in_order]
         constants = {
             item.name: _constant(item, names.take(item.name), "initializer") for item in raw.initializers
         }
-        known = set(outer)
         known.update(constants)
         known.update(name for name, _ in raw.inputs)
         nodes = []
-        scope = dict(outer_constants or {})
-        scope.update(constants)
+        around: ChainMap[str, Node] = ChainMap() if outer_constants is None else outer_constants
+        scope = around.new_child(constants)
         for node, name in zip(in_order, node_names, strict=True):
             held = _stored_in(node)
             if held is not None:
                 value = node.outputs[0]
-                constants[value] = scope[value] = _constant(held, name, node.op, value, node.path)
+                constants[value] = _constant(held, name, node.op, value, node.path)
             else:
-                bodies = self._bodies(node, frozenset(known), scope, where)
+                bodies = self._bodies(node, known, scope, where)
                 nodes.append(self._node(node, name, bodies))
             known.update(node.outputs)
         inputs = tuple((name, type_) for name, type_ in raw.inputs if name not in constants)
         outputs = tuple(value for value, _ in raw.outputs)
-        bench = Bench(nodes, constants, inputs, outputs, scope)
+        bench = Bench(nodes, constants, inputs, outputs, around)
         declared = {**raw.value_info, **dict(raw.outputs)}
         run_all(bench, declared)
-        graph = bench.graph(raw.name, "" if about is None else "onnx", declared, about or {})
-        return graph
+        return bench.graph(raw.name, "" if about is None else "onnx", declared, about or {})
 
     def _bodies(
-        self, node: RawNode, known: frozenset[str], scope: Mapping[str, Node], where: str
+        self, node: RawNode, known: Known, scope: ChainMap[str, Node], where: str
     ) -> tuple[tuple[str, Graph], ...]:
         found = []
         for key, value in node.attrs.items():

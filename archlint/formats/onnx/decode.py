@@ -17,8 +17,8 @@ from archlint.formats.onnx.tensors import DTYPES, shortest, signed, sparse_tenso
 from archlint.formats.onnx.wire import BYTES, FIXED32, VARINT, MalformedError, Source
 from archlint.graph import Dim, Shape, TensorType
 
-MAX_DEPTH = 100
-"""Deepest nest of If, Loop and Scan; protobuf's own readers stop at 100 nested messages, some 32 graphs."""
+MAX_DEPTH = 50
+"""Deepest nest of If, Loop and Scan; protobuf's own readers stop at 100 nested messages, 32 graphs."""
 
 MAX_LIST_BYTES = 1 << 16
 """Longest attribute text or packed list that is kept; settings are short, embedded blobs are not."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from archlint.formats.onnx.records import RawAttr, RawNode
+from archlint.formats.onnx.records import RawAttr, RawNode, Stored
 from archlint.formats.onnx.spelling import CONTRIB, ROWS, Row
 from archlint.formats.onnx.tensors import DTYPES
 from archlint.graph import Attr
@@ -27,7 +27,7 @@ def op_and_attrs(raw: RawNode, opset: int) -> tuple[str, Attrs]:
         return (op, {}) if op and len(raw.inputs) == 1 else ("Unknown", {})
     row = ROWS.get(raw.op)
     if row is None:
-        return raw.op, _simple(raw)
+        return _refined(raw.op, _simple(raw), raw, opset)
     attrs: Attrs = {}
     for native, (name, default) in row.attrs.items():
         value = _attr(raw.attrs.get(native, default))
@@ -35,6 +35,10 @@ def op_and_attrs(raw: RawNode, opset: int) -> tuple[str, Attrs]:
             attrs[name] = value
     attrs.update(row.fixed)
     op = row.op or raw.op
+    return _refined(op, attrs, raw, opset)
+
+
+def _refined(op: str, attrs: Attrs, raw: RawNode, opset: int) -> tuple[str, Attrs]:
     refine = _REFINE.get(raw.op)
     return refine(op, attrs, raw, opset) if refine else (op, attrs)
 
@@ -191,7 +195,32 @@ def _attention(op: str, attrs: Attrs, raw: RawNode, opset: int) -> tuple[str, At
     heads = raw.attrs.get("q_num_heads")
     attrs["layout"] = "btd" if heads else "bhtd"
     attrs["causal"] = bool(attrs.get("causal", 0))
-    return ("Unknown", {}) if heads or len(raw.inputs) > 4 else (op, attrs)
+    return op, attrs
+
+
+def _filled(op: str, attrs: Attrs, raw: RawNode, opset: int) -> tuple[str, Attrs]:
+    stored = raw.attrs.get("value")
+    if not isinstance(stored, Stored):
+        return op, {"value": 0.0}
+    value = stored.value[0] if stored.value else None
+    known = value is not None and value == value
+    return op, {"value": value if known else None, "dtype": stored.dtype}
+
+
+def _eye(op: str, attrs: Attrs, raw: RawNode, opset: int) -> tuple[str, Attrs]:
+    dtype = attrs.get("dtype")
+    return op, {**attrs, "dtype": DTYPES.get(dtype) if isinstance(dtype, int) else None}
+
+
+def _roi_align(op: str, attrs: Attrs, raw: RawNode, opset: int) -> tuple[str, Attrs]:
+    height, width = raw.attrs.get("output_height", 1), raw.attrs.get("output_width", 1)
+    size = (_attr(height), _attr(width))
+    return op, {"output_size": size, "mode": _attr(raw.attrs.get("mode", "avg"))}
+
+
+def _two_halves(op: str, attrs: Attrs, raw: RawNode, opset: int) -> tuple[str, Attrs]:
+    """ONNX's SwiGLU takes the gate as an input of its own, the catalogue's splits its only input."""
+    return (op, {}) if len(raw.inputs) == 1 else ("Unknown", {})
 
 
 _REFINE: dict[str, Callable[[str, Attrs, RawNode, int], tuple[str, Attrs]]] = {
@@ -222,5 +251,13 @@ _REFINE: dict[str, Callable[[str, Attrs, RawNode, int], tuple[str, Attrs]]] = {
     "Pad": _pad,
     "Upsample": _upsample,
     "Attention": _attention,
+    "ConstantOfShape": _filled,
+    "EyeLike": _eye,
+    "RoiAlign": _roi_align,
+    "SwiGLU": _two_halves,
+    "DeformConv": _window,
+    "ConvInteger": _window,
+    "QLinearConv": _window,
+    "MaxUnpool": _window,
     **{name: _reduce for name in ROWS if name.startswith("Reduce")},
 }

@@ -9,6 +9,23 @@ from archlint.formats.onnx.records import RawGraph, RawNode
 from archlint.formats.onnx.wire import MalformedError
 
 
+class Known:
+    """The values that exist so far, those around a body included; grows while a graph is walked."""
+
+    __slots__ = ("_outer", "_own")
+
+    def __init__(self, outer: Known | None = None) -> None:
+        self._own: set[str] = set()
+        self._outer = outer
+
+    def __contains__(self, value: str) -> bool:
+        return value in self._own or (self._outer is not None and value in self._outer)
+
+    def update(self, values: Iterable[str]) -> None:
+        """Adds values."""
+        self._own.update(values)
+
+
 class UniqueNames:
     """Gives each node a name of its own: its name, else its first output, else its op; then ":1", ":2", …"""
 
@@ -31,15 +48,15 @@ def label(node: RawNode) -> str:
     return node.name or next((value for value in node.outputs if value), "") or node.op or "without a name"
 
 
-def ordered(graph: RawGraph, outer: frozenset[str], where: str) -> tuple[Sequence[RawNode], bool]:
+def ordered(graph: RawGraph, outer: Known, where: str) -> tuple[Sequence[RawNode], bool]:
     """The nodes in an order in which each reads only what is made before it, and whether that is a new order.
 
     Raises:
         MalformedError: a value is made twice or by nothing, or nodes wait for each other in a circle.
     """
-    known = set(outer)
+    known = Known(outer)
     own = _stored_names(graph, where)
-    known |= own
+    known.update(own)
     makers = _makers(graph.nodes, own, where)
     in_order = True
     for node in graph.nodes:

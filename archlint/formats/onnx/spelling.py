@@ -28,17 +28,18 @@ class Row:
     fixed: Mapping[str, Attr] = field(default_factory=dict)
 
 
-_CHANNELS_FIRST = {"channel_axis": 1}
-_WINDOW = {
+_CHANNELS_FIRST: Mapping[str, Attr] = {"channel_axis": 1}
+_Spelling = Mapping[str, tuple[str, Attr]]
+_WINDOW: _Spelling = {
     "strides": ("strides", ()),
     "dilations": ("dilations", ()),
     "pads": ("pads", ()),
     "auto_pad": ("auto_pad", "NOTSET"),
 }
-_POOL = {**_WINDOW, "kernel_shape": ("kernel", ()), "ceil_mode": ("ceil_mode", 0)}
-_CONV = {**_WINDOW, "group": ("groups", 1), "kernel_shape": ("kernel", ())}
+_POOL: _Spelling = {**_WINDOW, "kernel_shape": ("kernel", ()), "ceil_mode": ("ceil_mode", 0)}
+_CONV: _Spelling = {**_WINDOW, "group": ("groups", 1), "kernel_shape": ("kernel", ())}
 _CONV_WEIGHTS = {1: "kernel", 2: "bias"}
-_CELL = {
+_CELL: _Spelling = {
     "hidden_size": ("units", None),
     "direction": ("direction", "forward"),
     "activations": ("activations", None),
@@ -64,6 +65,11 @@ ROWS: dict[str, Row] = {
         weights=_CONV_WEIGHTS,
         fixed=_CHANNELS_FIRST,
     ),
+    "DeformConv": Row(attrs={**_CONV, "offset_group": ("offset_group", 1)}, fixed=_CHANNELS_FIRST),
+    "ConvInteger": Row(attrs=_CONV, fixed=_CHANNELS_FIRST),
+    "QLinearConv": Row(attrs=_CONV, fixed=_CHANNELS_FIRST),
+    "MaxUnpool": Row(attrs={**_WINDOW, "kernel_shape": ("kernel", ())}, fixed=_CHANNELS_FIRST),
+    "MaxRoiPool": Row(attrs={"pooled_shape": ("output_size", ())}),
     "MaxPool": Row(attrs=_POOL, fixed=_CHANNELS_FIRST),
     "AveragePool": Row(attrs={**_POOL, "count_include_pad": ("count_include_pad", 0)}, fixed=_CHANNELS_FIRST),
     "LpPool": Row(attrs=_POOL, fixed=_CHANNELS_FIRST),
@@ -169,7 +175,15 @@ ROWS: dict[str, Row] = {
     "Mod": _PLAIN,
     "BitShift": Row(attrs={"direction": ("direction", None)}),
     "IsInf": _PLAIN,
-    "Attention": Row(attrs={"is_causal": ("causal", 0), "scale": ("scale", None)}),
+    "Attention": Row(
+        attrs={
+            "is_causal": ("causal", 0),
+            "scale": ("scale", None),
+            "softcap": ("softcap", 0.0),
+            "q_num_heads": ("q_num_heads", 0),
+            "kv_num_heads": ("kv_num_heads", 0),
+        }
+    ),
     **dict.fromkeys(
         (
             "ReduceMean",

@@ -167,8 +167,8 @@ def _stored(
         if b - a != size * struct.calcsize(code):
             return Stored(name, dtype, shape, short=True)
         if size <= MAX_VALUES:
-            found = struct.unpack(f"<{size}{code}", src.content(a, b))
-            return Stored(name, dtype, shape, tuple(_cast(value, code, True) for value in found))
+            items = struct.unpack(f"<{size}{code}", src.content(a, b))
+            return Stored(name, dtype, shape, tuple(_cast(value, code, True) for value in items))
         return Stored(name, dtype, shape)
     if size > MAX_VALUES or code is None or raw:
         return Stored(name, dtype, shape)

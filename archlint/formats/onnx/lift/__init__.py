@@ -1,4 +1,4 @@
-"""Idioms of exporters, each said in one node of the catalogue: a small pass per idiom, linear in the graph."""
+"""Idioms of exporters, each said in one node of the catalogue: a small pass per idiom, each linear."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """Per-channel gain and offset after a feature map is a batch norm that the exporter has folded.
 
-before: ``Add(Mul(map, g[1,C,1,1]), b[1,C,1,1])``, or the Mul alone; after: ``BatchNormalization(map) folded=true | gamma, beta``
+before: ``Add(Mul(map, g[1,C,1,1]), b[1,C,1,1])``, or the Mul alone
+after: ``BatchNormalization(map) folded=true | gamma, beta``
 before: ``Add(Mul(vector, g[C]), b[C])``; after: the same with channel_axis=-1
 
 Taken for a batch norm only: on maps, constants along axis 1 and nowhere else, right after an op that makes or
-hands on feature maps; on vectors, gain and offset together right after a dense layer or
-its activation, or a gain alone right after a dense layer. So
-the scaling of an input, LayerScale (after a dense layer on maps, alone), the scale of attention (a scalar)
-and squeeze-and-excitation (computed) stay products.
+hands on feature maps; along the last axis, gain and offset together right after a dense layer or its
+activation, or, on vectors, a gain alone right after a dense layer. So the scaling of an input, LayerScale (on
+maps, alone), the scale of attention (a scalar) and squeeze-and-excitation (computed) stay products.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def _split(bench: Bench, node: Node, axis: int) -> tuple[str, Held] | None:
     """The computed operand, and the stored one if it has a number per channel of it."""
     for mine, other in ((0, 1), (1, 0)) if len(node.inputs) == 2 else ():
         shape, held = bench.shape(node.inputs[mine]), bench.held(node.inputs[other])
+        if not shape:
+            continue
         if held is None or held.shape is None or shape is None or len(shape) < len(held.shape):
             continue
         channels = shape[axis]
@@ -96,10 +98,11 @@ def _offset(bench: Bench, node: Node) -> None:
 
 
 def _vector(bench: Bench, node: Node) -> None:
-    beta = _split(bench, node, -1) if bench.rank(node.outputs[0]) == 2 else None
+    beta = _split(bench, node, -1)
     product = bench.only(beta[0], "Mul") if beta else None
     gamma = _split(bench, product, -1) if product else None
-    if beta is None or product is None or gamma is None or bench.maker(gamma[0], *_VECTOR_MAKERS) is None:
+    makers = _VECTOR_MAKERS if bench.rank(node.outputs[0]) == 2 else ("Dense",)
+    if beta is None or product is None or gamma is None or bench.maker(gamma[0], *makers) is None:
         return
     params = (param_of(gamma[1], "gamma"), param_of(beta[1], "beta"))
     new = replace(

@@ -7,6 +7,7 @@ the file keeps standing, so that it can be reported.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
@@ -35,13 +36,13 @@ class Bench:
         constants: Mapping[str, Node],
         inputs: tuple[tuple[str, TensorType], ...],
         outputs: tuple[str, ...],
-        outer: Mapping[str, Node],
+        outer: ChainMap[str, Node],
     ) -> None:
         self.inputs = inputs
         self.outputs = outputs
         self.tensors: Mapping[str, Tensor] = {}
         self._nodes: list[Node | None] = list(nodes)
-        self._constants = {**outer, **constants}
+        self._constants = outer.new_child(dict(constants))
         self._own = constants
         self._slots = {value: slot for slot, node in enumerate(nodes) for value in node.outputs if value}
         self._names = {node.name for node in nodes}
@@ -52,7 +53,7 @@ class Bench:
             self._uses[value] = self._uses.get(value, 0) + 1
 
     def nodes(self, *natives: str) -> Iterator[Node]:
-        """The nodes that stand when they are reached, in order; only those of the given ops if any are given."""
+        """The nodes that stand when they are reached, in order; of the given ops, if any are given."""
         for slot in range(len(self._nodes)):
             node = self._nodes[slot]
             if node is not None and (not natives or node.op in natives):
@@ -68,9 +69,15 @@ class Bench:
         """As ``maker``, but only if nothing else reads the value."""
         return self.maker(value, *ops) if self._uses.get(value) == 1 else None
 
-    def uses(self, value: str) -> int:
-        """How many inputs, bodies and graph outputs read a value."""
-        return self._uses.get(value, 0)
+    def peeled(self, value: str) -> str:
+        """A value without the reshapes and identities around it that change nothing."""
+        for _ in range(8):
+            node = self.maker(value, "Identity", "Reshape")
+            shape = self.shape(value)
+            if node is None or shape is None or None in shape or shape != self.shape(node.inputs[0]):
+                break
+            value = node.inputs[0]
+        return value
 
     def shape(self, value: str) -> Shape:
         """The shape of a value; None when not known."""
@@ -135,7 +142,7 @@ class Bench:
         return self.tensors.get(value, UNKNOWN).dtype or "float32"
 
     def replace(self, last: Node, new: Node) -> Node:
-        """Puts ``new``, which makes the same outputs, in the place of ``last``; it takes its name if need be."""
+        """Puts ``new``, which makes the same outputs, in the place of ``last``, whose name it takes if need be."""
         slot = self._slots[next(value for value in last.outputs if value)]
         self._names.discard(last.name)
         self._add_uses(new)
@@ -167,7 +174,7 @@ class Bench:
         return Graph(name, format_, self.inputs, nodes, self.outputs, kept, None, about)
 
     def with_named_dims(self, declared: Mapping[str, TensorType]) -> Graph:
-        """The graph with a symbol for every unknown length of an input, so that shape values can be followed."""
+        """The graph with a symbol for every unknown length of an input, so that it can be followed."""
         graph = self.graph("", "", declared, {})
         return replace(graph, inputs=tuple((name, _named(name, type_)) for name, type_ in graph.inputs))
 

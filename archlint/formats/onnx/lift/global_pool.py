@@ -1,7 +1,8 @@
-"""Means and maxima over all spatial axes are global pooling, and what then drops the axes of length 1 is part of it.
+"""Means and maxima over all spatial axes are global pooling; what then drops the axes of length 1 is part of it.
 
 before: ``ReduceMean(x) axes=(2,3) keepdims=false``; after: ``GlobalAveragePool(x) channel_axis=1``
-before: ``Squeeze(GlobalAveragePool(x)) axes=(2,3)``, or Flatten, or Reshape to (N, C); after: ``GlobalAveragePool(x)``
+before: ``Squeeze(GlobalAveragePool(x)) axes=(2,3)``, or Flatten, or Reshape to (N, C)
+after: ``GlobalAveragePool(x)``
 
 Of three axes only the middle one is taken for spatial: a mean over the last may be half of a layer norm.
 """

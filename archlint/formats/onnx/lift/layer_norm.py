@@ -2,7 +2,8 @@
 
 before: ``d = x - ReduceMean(x)``, ``y = d / Sqrt(ReduceMean(d²) + epsilon) * gamma + beta``
 after: ``LayerNormalization(x) axes=(-1,) epsilon=1e-05 | gamma, beta``
-before (tf2onnx): ``k = Reciprocal(Sqrt(ReduceMean(d²) + epsilon)) * gamma``, ``y = x * k + (beta - mean * k)``
+before (tf2onnx): ``k = Reciprocal(Sqrt(ReduceMean(d²) + epsilon)) * gamma``,
+``y = x * k + (beta - mean * k)``
 after: the same
 
 The node is called what the file calls the first mean. Source: Ba et al. 2016, arXiv:1607.06450 §3.
@@ -50,7 +51,9 @@ def _quotient(bench: Bench, node: Node) -> None:
     for mine, other in ((0, 1),) if node.op == "Div" else ((0, 1), (1, 0)):
         centred = bench.maker(node.inputs[mine], "Sub")
         spread = _deviation(bench, node.inputs[other], node.op == "Mul") if centred else None
-        if spread is None or centred is None or centred.inputs != (spread.source, spread.mean.outputs[0]):
+        if spread is None or centred is None or centred.inputs[0] != spread.source:
+            continue
+        if bench.peeled(centred.inputs[1]) != spread.mean.outputs[0]:
             continue
         _put(bench, node, spread, None, None)
         return
@@ -128,7 +131,7 @@ def _variance(bench: Bench, value: str) -> _Spread | None:
         centred = _squared(bench, mean.inputs[0])
         if centred is None:
             return None
-        first = bench.maker(centred.inputs[1], *_MEANS)
+        first = bench.maker(bench.peeled(centred.inputs[1]), *_MEANS)
         axes = None if first is None else _last_axes(bench, first)
         if (
             first is None

@@ -1,6 +1,7 @@
 """Stored inputs of learning ops become params.
 
-before: ``Conv(x, w, b)``; after: ``Conv(x) filters=64 kernel=(3,3) | kernel float32[64,3,3,3], bias float32[64]``
+before: ``Conv(x, w, b)``
+after: ``Conv(x) filters=64 kernel=(3,3) | kernel float32[64,3,3,3], bias float32[64]``
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _switches(node: Node, present: Collection[str]) -> dict[str, Attr]:
 
 
 def _sizes(node: Node, kernel: Shape) -> dict[str, Attr]:
-    """Filters and window of a convolution, from its kernel (M, C/groups, k…) or, transposed, (C, M/groups, k…)."""
+    """Filters and window, from a kernel (M, C/groups, k…) or, transposed, (C, M/groups, k…)."""
     if node.op not in ("Conv", "ConvTranspose") or kernel is None or len(kernel) < 3:
         return {}
     groups = node.attrs.get("groups", 1)
