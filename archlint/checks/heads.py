@@ -100,7 +100,7 @@ def _flattened(facts: Facts, found: _Flattened) -> Match | Unsure:
 
 
 def _direct(facts: Facts, found: _Flattened, total: int) -> tuple[int, int, str]:
-    """Parameters left, MACs saved, and the last dense layer that pooling would feed; zeros if it is the first."""
+    """Parameters left, MACs saved and the dense layer that pooling would feed; zeros if it is the first."""
     chain = [found.dense, *after(facts, found.dense)]
     last = next((node for node in reversed(chain) if node.op == "Dense"), found.dense)
     part = [*found.norms, *chain[: chain.index(last) + 1]]
@@ -141,7 +141,7 @@ def dense_after_pool(facts: Facts) -> Iterator[Match | Unsure]:
         if (
             not chain
             or not facts.reaches_output(chain[-1].outputs[0])
-            or any(not _is_plain(node) for node in chain)
+            or any(not is_plain(node) for node in chain)
         ):
             continue
         hidden = [node for node in chain if node.op == "Dense"][:-1]
@@ -154,7 +154,7 @@ def dense_after_pool(facts: Facts) -> Iterator[Match | Unsure]:
             yield Match({"pool": pool, "dense": largest}, {"hidden": sum(known), "count": len(hidden)})
 
 
-def _is_plain(node: Node) -> bool:
+def is_plain(node: Node) -> bool:
     """Whether a node of a head is a dense layer or acts on each feature by itself."""
     plain = ("activation", "random", "transparent", "cast", "reshaping")
     return node.op in ("Dense", "BatchNormalization") or any(has_trait(node, trait) for trait in plain)

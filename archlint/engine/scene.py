@@ -82,7 +82,7 @@ class Expr:
 
 @dataclass(frozen=True)
 class Names:
-    """What an expression may mention: nodes with their possible ops (None: any), values and options with kinds."""
+    """What an expression may mention: nodes with their ops (None: any), values and options with kinds."""
 
     nodes: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,82 @@
+"""How much of the image a place sees, and what ties a model to one image size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+from typing import TYPE_CHECKING
+
+from archlint.checks import Match, Unsure, check, maps
+from archlint.checks.heads import after, is_plain
+from archlint.graph import Node
+from archlint.ops import has_trait
+
+if TYPE_CHECKING:
+    from archlint.facts import Facts
+
+
+@check(
+    nodes={"flatten": "the flattening that ties the model to its image size", "dense": "the layer that reads it"},
+    values={
+        "input": "name of the input",
+        "size": "its fixed spatial lengths",
+        "map": "spatial lengths of the flattened map",
+    },
+)
+def fixed_only_by_flatten(facts: Facts) -> Iterator[Match | Unsure]:
+    """The flattenings of a model whose image size nothing else fixes; sequences are left out."""
+    images = [(name, axes) for name, axes in facts.spatial_inputs if len(axes) >= 2]
+    blockers = facts.spatial_blockers if images else ()
+    if not blockers or any(blocker.maker is None or blocker.maker.op != "Flatten" for blocker in blockers):
+        return
+    unknown = next((node for node in facts.graph.nodes if has_trait(node, "unknown")), None)
+    if unknown is not None:
+        yield Unsure(unknown, f"what '{unknown.name}' asks of its input is unknown")
+        return
+    seen: set[str] = set()
+    for blocker in blockers:
+        flatten = blocker.maker
+        name, axes = next((row for row in images if row[0] == blocker.origins[0][0]), ("", ()))
+        size = None if flatten is None else maps.map_size(facts, flatten)
+        if flatten is None or not axes or size is None or flatten.name in seen or not facts.conv_upstream(flatten):
+            continue
+        seen.add(flatten.name)
+        shape = facts.shape(name) or ()
+        values = {"input": name, "size": tuple(shape[axis] for axis in axes), "map": size}
+        yield Match({"flatten": flatten, "dense": blocker.node}, values)
+
+
+@check(
+    nodes={"pool": "the global pool in front of the output"},
+    values={
+        "seen": "pixels that a unit of the map sees, along the axis where it sees most",
+        "shortest": "length of the shortest spatial axis of the input",
+        "size": "spatial lengths of the input",
+    },
+)
+def pool_sight(facts: Facts) -> Iterator[Match | Unsure]:
+    """Global pools in front of an output, with what the units that they pool see of an image."""
+    for pool in facts.graph.nodes:
+        if not has_trait(pool, "global_pool") or not facts.conv_upstream(pool) or not _is_head(facts, pool):
+            continue
+        field = facts.receptive_field(pool.inputs[0])
+        if field is None:
+            yield Unsure(pool, "the receptive field is unknown")
+            continue
+        shape = facts.shape(field.input) or ()
+        size = [shape[axis] for axis in field.axes]
+        known = [length for length in size if isinstance(length, int)]
+        if len(size) < 2 or inf in field.largest:
+            continue
+        if len(known) < len(size):
+            yield Unsure(pool, "the size of the input is unknown")
+            continue
+        values = {"seen": int(max(field.largest)), "shortest": min(known), "size": tuple(known)}
+        yield Match({"pool": pool}, values)
+
+
+def _is_head(facts: Facts, pool: Node) -> bool:
+    """Whether nothing but dense layers and activations stands between a pool and an output."""
+    chain = after(facts, pool)
+    ends = facts.reaches_output(chain[-1].outputs[0] if chain else pool.outputs[0])
+    return ends and all(is_plain(node) for node in chain)
