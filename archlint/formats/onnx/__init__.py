@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from dataclasses import replace
 
 from archlint.errors import ReadError
 from archlint.formats.base import MAX_NODES, ModelFile
@@ -10,9 +12,12 @@ from archlint.formats.onnx.build import Builder
 from archlint.formats.onnx.decode import model
 from archlint.formats.onnx.external import external_metadata
 from archlint.formats.onnx.inline import inlined
-from archlint.formats.onnx.records import RawGraph, RawModel
+from archlint.formats.onnx.records import RawModel
 from archlint.formats.onnx.wire import File, MalformedError
 from archlint.graph import Attr, Graph
+
+_OVERRIDABLE_SINCE = 4
+"""IR version from which an initializer that is also an input may be given another value by the caller."""
 
 
 def read(file: ModelFile) -> Graph:
@@ -22,12 +27,14 @@ def read(file: ModelFile) -> Graph:
         ReadError: cut off, damaged, dangling, cyclic or without a graph; says where.
     """
     try:
-        descriptor = os.open(file.path, os.O_RDONLY)
+        descriptor = os.open(file.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         raise ReadError(file.path, "", f"it cannot be opened: {error.strerror}") from error
     try:
-        size = os.fstat(descriptor).st_size
-        return graph_of(file.path, File(descriptor, size))
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ReadError(file.path, "", "it is not a regular file")
+        return graph_of(file.path, File(descriptor, status.st_size))
     except OSError as error:
         raise ReadError(file.path, "", f"it cannot be read: {error.strerror}") from error
     finally:
@@ -44,16 +51,30 @@ def graph_of(path: str, source: File) -> Graph:
         if len(graph.nodes) > MAX_NODES:
             raise MalformedError("", f"it has more than {MAX_NODES} nodes")
         builder = Builder(raw.opsets)
-        built = builder.build(graph, about=_metadata(path, raw, graph))
+        built = builder.build(graph)
     except MalformedError as error:
         raise ReadError(path, error.where, error.what) from error
-    return built
+    return replace(built, format="onnx", metadata=_metadata(path, raw, builder))
 
 
-def _metadata(path: str, raw: RawModel, graph: RawGraph) -> dict[str, Attr]:
+def _metadata(path: str, raw: RawModel, builder: Builder) -> dict[str, Attr]:
+    """What the file says of itself, and what is odd about it without making it unreadable."""
     about: dict[str, Attr] = {}
     if raw.producer:
         about["producer"] = raw.producer
     about["ir_version"] = raw.ir_version
     about["opset"] = raw.opsets.get("", 0)
-    return {**about, **external_metadata(path, graph.initializers)}
+    inputs = {name for name, _ in raw.graph.inputs}
+    counts = {
+        "training_info": raw.training_infos,
+        "reordered_graphs": builder.reordered,
+        "overridable_weights": sum(item.name in inputs for item in raw.graph.initializers)
+        if raw.ir_version >= _OVERRIDABLE_SINCE
+        else 0,
+        "sparse_weights": sum(item.sparse for item in builder.stored),
+    }
+    about.update({key: count for key, count in counts.items() if count})
+    short = tuple(item.name for item in builder.stored if item.short)
+    if short:
+        about["damaged_weights"] = short
+    return {**about, **external_metadata(path, builder.stored)}

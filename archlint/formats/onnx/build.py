@@ -10,18 +10,21 @@ from archlint.formats.onnx.lift.bench import Bench
 from archlint.formats.onnx.normal import op_and_attrs
 from archlint.formats.onnx.records import RawGraph, RawNode, Stored
 from archlint.formats.onnx.scope import Known, UniqueNames, label, ordered
-from archlint.graph import Attr, Graph, Node, Origin, Param
+from archlint.graph import Graph, Node, Origin, Param
 
 _FLOATS = ("float", "bfloat")
 
 
 class Builder:
-    """Builds the graph of one model. ``reordered`` counts graphs whose nodes stood in the wrong order."""
+    """Builds the graph of one model.
+
+    ``reordered`` counts graphs whose nodes stood in the wrong order; ``stored`` is every tensor met.
+    """
 
     def __init__(self, opsets: Mapping[str, int]) -> None:
         self._opset = opsets.get("", 0) or max(opsets.values(), default=0)
         self.reordered = 0
-        self.unused = 0
+        self.stored: list[Stored] = []
 
     def build(
         self,
@@ -29,9 +32,8 @@ class Builder:
         outer: Known | None = None,
         outer_constants: ChainMap[str, Node] | None = None,
         where: str = "",
-        about: Mapping[str, Attr] | None = None,
     ) -> Graph:
-        """The graph of a RawGraph; ``outer`` are the values around a body, ``about`` the model's metadata.
+        """The graph of a RawGraph; ``outer`` are the values around a body.
 
         Raises:
             MalformedError: dangling or cyclic values, or names that stand twice.
@@ -44,6 +46,7 @@ class Builder:
         constants = {
             item.name: _constant(item, names.take(item.name), "initializer") for item in raw.initializers
         }
+        self.stored.extend(raw.initializers)
         known.update(constants)
         known.update(name for name, _ in raw.inputs)
         nodes = []
@@ -52,6 +55,7 @@ class Builder:
         for node, name in zip(in_order, node_names, strict=True):
             held = _stored_in(node)
             if held is not None:
+                self.stored.append(held)
                 value = node.outputs[0]
                 constants[value] = _constant(held, name, node.op, value, node.path)
             else:
@@ -63,7 +67,7 @@ class Builder:
         bench = Bench(nodes, constants, inputs, outputs, around)
         declared = {**raw.value_info, **dict(raw.outputs)}
         run_all(bench, declared)
-        return bench.graph(raw.name, "" if about is None else "onnx", declared, about or {})
+        return bench.graph(raw.name, declared)
 
     def _bodies(
         self, node: RawNode, known: Known, scope: ChainMap[str, Node], where: str

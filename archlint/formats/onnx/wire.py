@@ -1,7 +1,7 @@
 """The protobuf wire format, walked over a file so that large contents are jumped over, never read.
 
-A message is a stretch ``start..end`` of a source. ``fields`` gives ``(tag, a, b)`` for each of its fields: ``tag``
-is ``number << 3 | wire type``, ``a`` is the value of a varint, else ``a..b`` is where the content lies.
+A message is a stretch ``start..end`` of a source. ``fields`` gives ``(tag, a, b)`` for each of its fields:
+``tag`` is ``number << 3 | wire type``, ``a`` the value of a varint, else ``a..b`` is where the content lies.
 Source: https://protobuf.dev/programming-guides/encoding/
 """
 

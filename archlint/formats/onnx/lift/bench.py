@@ -142,7 +142,7 @@ class Bench:
         return self.tensors.get(value, UNKNOWN).dtype or "float32"
 
     def replace(self, last: Node, new: Node) -> Node:
-        """Puts ``new``, which makes the same outputs, in the place of ``last``, whose name it takes if need be."""
+        """Puts ``new``, which makes the same outputs, in the place of ``last``; if need be under its name."""
         slot = self._slots[next(value for value in last.outputs if value)]
         self._names.discard(last.name)
         self._add_uses(new)
@@ -163,19 +163,17 @@ class Bench:
         """Turns a node of one output into an Identity of ``value``."""
         self.replace(node, replace(node, op="Identity", inputs=(value,), attrs={}, params=()))
 
-    def graph(
-        self, name: str, format_: str, declared: Mapping[str, TensorType], about: Mapping[str, Attr]
-    ) -> Graph:
+    def graph(self, name: str, declared: Mapping[str, TensorType]) -> Graph:
         """What stands now, with a Constant node in front for every stored tensor that is still read."""
         constants = [_public(node) for value, node in self._own.items() if self._uses.get(value, 0) > 0]
         nodes = (*constants, *self.nodes())
         made = {value for node in nodes for value in node.outputs}
         kept = {value: type_ for value, type_ in declared.items() if value in made and type_ != TensorType()}
-        return Graph(name, format_, self.inputs, nodes, self.outputs, kept, None, about)
+        return Graph(name, "", self.inputs, nodes, self.outputs, kept)
 
     def with_named_dims(self, declared: Mapping[str, TensorType]) -> Graph:
         """The graph with a symbol for every unknown length of an input, so that it can be followed."""
-        graph = self.graph("", "", declared, {})
+        graph = self.graph("", declared)
         return replace(graph, inputs=tuple((name, _named(name, type_)) for name, type_ in graph.inputs))
 
     def _add_uses(self, node: Node) -> None:

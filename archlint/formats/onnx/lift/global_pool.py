@@ -1,4 +1,4 @@
-"""Means and maxima over all spatial axes are global pooling; what then drops the axes of length 1 is part of it.
+"""Means and maxima over all spatial axes are global pooling; dropping the axes of length 1 is part of it.
 
 before: ``ReduceMean(x) axes=(2,3) keepdims=false``; after: ``GlobalAveragePool(x) channel_axis=1``
 before: ``Squeeze(GlobalAveragePool(x)) axes=(2,3)``, or Flatten, or Reshape to (N, C)
