@@ -44,6 +44,6 @@ def _major(version: str | None) -> int:
 
 def _not_a_model(cls: str) -> str:
     return (
-        f"the model is of the class '{cls[:80]}', which defines its layers in Python code that the file does not "
-        "hold; save it as a functional model, or export it to ONNX"
+        f"the model is of the class '{cls[:80]}', which defines its layers in Python code that the file "
+        "does not hold; save it as a functional model, or export it to ONNX"
     )

@@ -12,7 +12,7 @@ from archlint.graph import Shape
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """An output of an earlier call: layer name, which call, which output, and the type that the file states."""
+    """An output of an earlier call: layer name, which call, which output, and the stated type."""
 
     layer: str
     call: int

@@ -17,7 +17,7 @@ MAX_MODEL_DEPTH = 64
 
 
 MAX_CALLS = 250_000
-"""Most layer calls that are followed, shared models counted each time; the most seen in a real file is 3,000."""
+"""Most layer calls that are followed, shared models counted each time; real files have up to 3,000."""
 
 MAX_OUTPUTS = 1000
 """Most outputs that a layer archlint does not know may be read at."""
@@ -31,7 +31,7 @@ class Val(str):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who holds the params of a node: the prefix of their names, element type, and whether they are trained."""
+    """Who holds the params of a node: prefix of their names, element type, whether they are trained."""
 
     name: str
     dtype: str = "float32"
@@ -40,7 +40,7 @@ class Owner:
 
 @dataclass(slots=True)
 class Builder:
-    """Nodes so far. ``tensors`` is what is known of each value; ``ignored`` are mask values that no op reads."""
+    """Nodes so far. ``tensors`` is what is known of each value, ``ignored`` are masks no op reads."""
 
     path: str
     keras_major: int = 3
@@ -138,6 +138,10 @@ class Builder:
             values.append(Val(self.fresh(f"{node.name}.{len(values)}")))
         self.nodes[at] = replace(node, outputs=tuple(str(value) for value in values))
         return values[index]
+
+    def set_params(self, params: tuple[Param, ...]) -> None:
+        """Gives the node made last other params than its op creates."""
+        self.nodes[-1] = replace(self.nodes[-1], params=params)
 
     def reshape_param(self, role: str, shape: Shape) -> None:
         """Gives a param of the node made last the shape that the file stores it in."""

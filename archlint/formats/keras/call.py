@@ -147,9 +147,10 @@ class Call:
         flat, shape = _flat(value)
         dtype = _dtype_of(flat)
         name = f"{self.name}/{part}"
-        param = Param(f"{name}/value", "value", shape, dtype, False, tuple(flat) if len(flat) <= 64 else None)
+        contents = tuple(flat) if 0 < len(flat) <= 64 else None
+        param = Param(f"{name}/value", "value", shape, dtype, False, contents)
         made = self.node("Constant", (), {}, part, extra=(param,))[0]
-        self.builder.tensors[made] = Tensor(dtype, shape, tuple(flat) if dtype != "float32" else None)
+        self.builder.tensors[made] = Tensor(dtype, shape, contents if dtype != "float32" else None)
         return made
 
 
@@ -158,7 +159,7 @@ Translator = Callable[[Call], list[Val]]
 
 
 def translate(call: Call) -> list[Val]:
-    """The values that a call of a layer or op gives; an Unknown node when archlint does not know its class."""
+    """The values that a call of a layer or op gives; an Unknown node when its class is not known."""
     from archlint.formats.keras import layers, models, opnodes  # their translators take calls
 
     layer = call.layer
@@ -199,7 +200,7 @@ def values_of(arg: Arg, depth: int = 0) -> list[Val]:
 
 
 def _flat(value: Arg) -> tuple[list[int | float | bool], tuple[int, ...]]:
-    """Numbers of a nested list and its shape; what is no number counts as NaN."""
+    """Numbers of a nested list and its shape; no numbers when there is anything else in it."""
     shape: list[int] = []
     level: list[Arg] = [value]
     while level and all(isinstance(item, list | tuple) for item in level):
@@ -208,8 +209,8 @@ def _flat(value: Arg) -> tuple[list[int | float | bool], tuple[int, ...]]:
             break
         shape.append(lengths.pop())
         level = [inner for item in level if isinstance(item, list | tuple) for inner in item]
-    flat = [item if isinstance(item, int | float) else float("nan") for item in level]
-    return flat, tuple(shape)
+    flat = [item for item in level if isinstance(item, int | float)]
+    return (flat if len(flat) == len(level) else []), tuple(shape)
 
 
 def _dtype_of(flat: Sequence[int | float | bool]) -> str:

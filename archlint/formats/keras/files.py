@@ -18,7 +18,7 @@ CONFIG, METADATA = "config.json", "metadata.json"
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a file says: the model's config, its compile settings, and who wrote it. Null where it is silent."""
+    """What a file says: the model's config, its compile settings, who wrote it; null where it is silent."""
 
     path: str
     model: Raw

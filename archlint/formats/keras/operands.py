@@ -10,6 +10,10 @@ from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Arg, Call, values_of
 from archlint.graph import Attr, Shape
 
+_SAME_NAME = """abs argmax argmin ceil cos cosh cumsum divide equal erf exp expm1 floor greater less log log1p
+    maximum minimum mod multiply negative reciprocal round rsqrt sigmoid sign sin sinh softplus softsign sqrt
+    square subtract tan tanh"""
+
 TF_FUNCTIONS: Mapping[str, str] = {
     "__operators__.add": "Add",
     "__operators__.getitem": "GetItem",
@@ -63,12 +67,7 @@ TF_FUNCTIONS: Mapping[str, str] = {
     **{f"reduce_{name}": name.capitalize() for name in ("max", "mean", "min", "prod", "sum")},
     "math.reduce_variance": "Var",
     "math.reduce_logsumexp": "Logsumexp",
-    **{
-        f"math.{name}": name.capitalize()
-        for name in "abs ceil cos cosh divide equal erf exp expm1 floor greater less log log1p maximum minimum "
-        "mod multiply negative reciprocal round rsqrt sigmoid sign sin sinh sqrt square subtract tan tanh "
-        "softplus softsign argmax argmin cumsum floordiv".split()
-    },
+    **{f"math.{name}": name.capitalize() for name in _SAME_NAME.split()},
     "math.add": "Add",
     "math.add_n": "AddN",
     "math.divide_no_nan": "DivideNoNan",

@@ -8,6 +8,7 @@ from archlint.formats.keras.call import Call, Layer, values_of
 from archlint.formats.keras.operands import OpCall
 from archlint.formats.keras.opshapes import SHAPES
 from archlint.formats.keras.opsums import SUMS
+from archlint.graph import Attr
 
 TF_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda"})
 
@@ -73,7 +74,10 @@ def _activation(op: OpCall) -> list[Val]:
     known = op_of_activation(SNAKE_ACTIVATIONS[op.name], op.call.builder.keras_major)
     assert known is not None, "every name of SNAKE_ACTIVATIONS is an activation"
     kind, attrs = known
-    stated = {SETTINGS[key]: value for key, value in op.settings.items() if key in SETTINGS}
-    if not all(isinstance(value, int | float) for value in stated.values()):
-        return op.call.unknown(op.native)
+    stated: dict[str, Attr] = {}
+    for key, value in op.settings.items():
+        if key in SETTINGS and value is not None:
+            if not isinstance(value, int | float):
+                return op.call.unknown(op.native)
+            stated[SETTINGS[key]] = value
     return op.call.node(kind, op.sources("x", "features", "logits"), {**attrs, **stated})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Arg, values_of
@@ -111,7 +112,7 @@ def _split(op: OpCall) -> list[Val] | None:
         sizes = cuts
     elif isinstance(length, int):
         bounds = [0, *cuts, length]
-        sizes = tuple(after - before for before, after in zip(bounds, bounds[1:], strict=False))
+        sizes = tuple(after - before for before, after in pairwise(bounds))
     else:
         return None
     return op.node("Split", source, {"axis": axis, "split": sizes}, outputs=len(sizes))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from archlint.errors import ReadError
 from archlint.formats.base import MAX_TEXT_BYTES
@@ -154,7 +155,9 @@ class Raw:
             raise self.bad("true or false")
         return bool(self.value)
 
-    def ints(self, count: int | None = None, low: int = -MAX_INT) -> tuple[int, ...]:
+    def ints(
+        self, count: builtins.int | None = None, low: builtins.int = -MAX_INT
+    ) -> tuple[builtins.int, ...]:
         """Whole numbers: a list of ``count``, or one number that stands for all."""
         if count is not None and not isinstance(self.value, list):
             return (self.int(low=low),) * count
@@ -163,13 +166,13 @@ class Raw:
             raise self.bad(f"{count} whole numbers")
         return found
 
-    def numbers(self) -> tuple[float, ...]:
+    def numbers(self) -> tuple[builtins.float, ...]:
         """Numbers of a list, of nested lists in order, or of a single number."""
         if not isinstance(self.value, list):
             return self["config"]["value"].numbers() if isinstance(self.value, dict) else (self.float(),)
         return tuple(number for item in self.items() for number in item.numbers())
 
-    def shape(self) -> tuple[int | None, ...] | None:
+    def shape(self) -> tuple[builtins.int | None, ...] | None:
         """Lengths of axes, None where the file leaves one open; None when there is no shape."""
         if self.value is None:
             return None
@@ -200,4 +203,9 @@ def parse_json(text: str | bytes, path: str, where: str) -> Raw:
         raise ReadError(path, where, f"this is not valid JSON: {str(e)[:120]}") from e
 
 
-_loads: Callable[[str | bytes], Json] = json.loads
+def _loads(text: str | bytes) -> Json:
+    """NaN says that nothing is known, so it counts as null; it would also equal nothing, not even itself."""
+    return json.loads(text, parse_constant=_CONSTANTS.__getitem__)
+
+
+_CONSTANTS = {"NaN": None, "Infinity": math.inf, "-Infinity": -math.inf}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archlint.formats.keras.activations import activate
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, Translator
-from archlint.graph import Attr
+from archlint.graph import Attr, Dim
 
 
 def window(call: Call, rank: int) -> dict[str, Attr]:
@@ -84,9 +84,11 @@ def _as_depthwise_kernel(call: Call) -> None:
     node = call.builder.nodes[-1]
     groups, filters, kernel = node.attrs.get("groups"), node.attrs.get("filters"), node.attrs.get("kernel")
     assert isinstance(kernel, tuple)
-    known = isinstance(groups, int) and isinstance(filters, int)
-    inner = (groups, filters // groups) if known else (None, None)
-    call.builder.reshape_param("kernel", (*kernel, *inner))
+    inner: tuple[Dim, Dim] = (None, None)
+    if isinstance(groups, int) and isinstance(filters, int):
+        inner = (groups, filters // groups)
+    lengths: tuple[Dim, ...] = tuple(length for length in kernel if isinstance(length, int))
+    call.builder.reshape_param("kernel", (*lengths, *inner))
 
 
 def separable(rank: int) -> Translator:

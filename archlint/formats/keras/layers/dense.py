@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from archlint.formats.keras.activations import activate, activation_name, op_of_activation
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, Translator
-from archlint.graph import Attr
+from archlint.graph import Attr, Param
+from archlint.ops import Tensor
 
 
 def dense(call: Call) -> list[Val]:
@@ -37,6 +40,39 @@ def embedding(call: Call) -> list[Val]:
         "mask_zero": call.config["mask_zero"].flag(False),
     }
     return [call.one("Embedding", None, attrs)]
+
+
+def reversible_embedding(call: Call) -> list[Val]:
+    """ReversibleEmbedding: an Embedding, or called in reverse a product with the same table."""
+    config, layer = call.config, call.layer
+    rows, width = config["input_dim"].int(low=0), config["output_dim"].int(low=0)
+    tied = config["tie_weights"].flag(True)
+    role = "embeddings" if tied else "reverse_embeddings"
+    back = Param(f"{layer.path}/{role}", "kernel", (width, rows), layer.dtype, layer.trainable)
+    if call.kwargs.get("reverse") is True or call.args[1:2] == (True,):
+        value = call.one("Dense", None, {"units": rows, "use_bias": False})
+        call.builder.set_params((back,))
+        return [value]
+    value = embedding(call)[0]
+    if not tied:
+        node = call.builder.nodes[-1]
+        call.builder.set_params((*node.params, replace(back, role=role)))
+    return [value]
+
+
+def layer_scale(call: Call) -> list[Val]:
+    """LayerScale of keras.applications.convnext: one learned factor per channel."""
+    layer, width = call.layer, call.config["projection_dim"].int(low=1)
+    gamma = Param(f"{layer.path}/gamma", "gamma", (width,), layer.dtype, layer.trainable)
+    factor = call.one("Constant", (), {}, part="gamma", extra=(gamma,))
+    call.builder.tensors[factor] = Tensor(layer.dtype, (width,))
+    return [call.one("Mul", [*call.inputs[:1], factor])]
+
+
+def stochastic_depth(call: Call) -> list[Val]:
+    """StochasticDepth of keras.applications.convnext: a Dropout of whole samples."""
+    attrs: dict[str, Attr] = {"rate": call.config["drop_path_rate"].float(), "noise_shape": (None, 1, 1, 1)}
+    return [call.one("Dropout", call.inputs[:1], attrs)]
 
 
 def dot(call: Call) -> list[Val]:
@@ -182,13 +218,15 @@ DENSE: dict[str, Translator] = {
     "Embedding": embedding,
     "GroupNormalization": group_norm,
     "LayerNormalization": layer_norm,
+    "LayerScale": layer_scale,
     "LeakyReLU": leaky_relu,
     "Normalization": normalization,
     "PReLU": p_relu,
     "RMSNormalization": rms_norm,
     "ReLU": relu,
-    "ReversibleEmbedding": embedding,
+    "ReversibleEmbedding": reversible_embedding,
     "Softmax": softmax,
+    "StochasticDepth": stochastic_depth,
     "SyncBatchNormalization": batch_norm,
     "ThresholdedReLU": thresholded_relu,
     "UnitNormalization": unit_norm,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, Translator
 from archlint.formats.keras.layers.sliding import same
-from archlint.graph import Attr
+from archlint.graph import Attr, Dim, TensorType
+from archlint.ops.dims import window_length
 
 
 def dropout(call: Call) -> list[Val]:
@@ -29,16 +30,17 @@ def strings(call: Call) -> list[Val]:
     """StringLookup, IntegerLookup, TextVectorization: what decides the length of the output, no words."""
     config = call.config
     attrs: dict[str, Attr] = {"output_mode": config["output_mode"].text("int")}
-    for key in ("max_tokens", "output_sequence_length", "num_oov_indices"):
+    for key in ("max_tokens", "output_sequence_length"):
         if not config[key].is_null:
             attrs[key] = config[key].int()
     for key in ("pad_to_max_tokens", "invert"):
         if not config[key].is_null:
             attrs[key] = config[key].flag()
-    if isinstance(config["vocabulary"].value, list):
-        attrs["vocabulary_size"] = len(config["vocabulary"].value)
-    elif not config["vocabulary_size"].is_null:
-        attrs["vocabulary_size"] = config["vocabulary_size"].int(low=0)
+    words = config["vocabulary"].value
+    if config["pad_to_max_tokens"].flag() and "max_tokens" in attrs:
+        attrs["num_tokens"] = attrs["max_tokens"]
+    elif isinstance(words, list):
+        attrs["num_tokens"] = len(words) + config["num_oov_indices"].int(1, low=0)
     return [call.one(call.layer.cls, call.inputs[:1], attrs)]
 
 
@@ -47,10 +49,43 @@ def discretization(call: Call) -> list[Val]:
     config = call.config
     attrs: dict[str, Attr] = {"output_mode": config["output_mode"].text("int")}
     if isinstance(config["bin_boundaries"].value, list):
-        attrs["num_bins"] = len(config["bin_boundaries"].value) + 1
+        attrs["num_tokens"] = len(config["bin_boundaries"].value) + 1
     elif not config["num_bins"].is_null:
-        attrs["num_bins"] = config["num_bins"].int(low=1)
+        attrs["num_tokens"] = config["num_bins"].int(low=1)
     return [call.one("Discretization", call.inputs[:1], attrs)]
+
+
+def hashing(call: Call) -> list[Val]:
+    """Hashing and HashedCrossing."""
+    attrs: dict[str, Attr] = {
+        "output_mode": call.config["output_mode"].text("int"),
+        "num_tokens": call.config["num_bins"].int(low=1),
+    }
+    return [call.one(call.layer.cls, call.inputs[:1], attrs)]
+
+
+def stft(call: Call) -> list[Val]:
+    """STFTSpectrogram: frames by frequencies, times the channels.
+
+    Source: Keras ``STFTSpectrogram.compute_output_shape``; the shape is declared, as no op knows it.
+    """
+    config, axis, shape = call.config, call.channel_axis(), call.shape
+    length = config["frame_length"].int(256, low=1)
+    step = config["frame_step"].int(max(length // 2, 1), low=1)
+    bins = config["fft_length"].int(2 ** (length - 1).bit_length(), low=1) // 2 + 1
+    bins *= 2 if config["mode"].text("log") == "stft" else 1
+    value = call.one("STFTSpectrogram", call.inputs[:1], {"channel_axis": axis})
+    if shape is not None and len(shape) == 3:
+        samples, channels = shape[3 - axis % 3], shape[axis]
+        same_length = config["padding"].text("valid") == "same"
+        frames = window_length(samples, length, step, 1, "same" if same_length else "valid")
+        if config["expand_dims"].flag():
+            made: tuple[Dim, ...] = (channels, frames, bins) if axis == 1 else (frames, bins, channels)
+        else:
+            width = bins * channels if isinstance(channels, int) else None
+            made = (width, frames) if axis == 1 else (frames, width)
+        call.builder.declare(value, TensorType(call.tensor(call.inputs[0]).dtype, (shape[0], *made)))
+    return [value]
 
 
 def rescaling(call: Call) -> list[Val]:
@@ -67,7 +102,6 @@ def rescaling(call: Call) -> list[Val]:
 _AUGMENTATIONS = (
     "AugMix",
     "AutoContrast",
-    "ContrastLimitedAdaptiveHistogramEqualization",
     "CutMix",
     "Equalization",
     "MaxNumBoundingBoxes",
@@ -103,13 +137,14 @@ RANDOM: dict[str, Translator] = {
     "ActivityRegularization": same("ActivityRegularization"),
     "AlphaDropout": same("AlphaDropout", rate="float"),
     "CategoryEncoding": same("CategoryEncoding", num_tokens="int", output_mode="text"),
+    "ContrastLimitedAdaptiveHistogramEqualization": same("Equalization"),
     "CenterCrop": same("CenterCrop", **_SIZED),
     "Discretization": discretization,
     "Dropout": dropout,
     "GaussianDropout": same("GaussianDropout", rate="float"),
     "GaussianNoise": same("GaussianNoise", stddev="float"),
-    "HashedCrossing": same("HashedCrossing", num_bins="int", output_mode="text"),
-    "Hashing": same("Hashing", num_bins="int", output_mode="text"),
+    "HashedCrossing": hashing,
+    "Hashing": hashing,
     "IntegerLookup": strings,
     "Masking": same("Masking", mask_value="float"),
     "MelSpectrogram": same(
@@ -120,16 +155,7 @@ RANDOM: dict[str, Translator] = {
     "RandomWidth": same("RandomWidth"),
     "Rescaling": rescaling,
     "Resizing": same("Resizing", **_SIZED, interpolation="text"),
-    "STFTSpectrogram": same(
-        "STFTSpectrogram",
-        mode="text",
-        frame_length="int",
-        frame_step="int",
-        fft_length="int",
-        padding="text",
-        expand_dims="flag",
-        data_format="layout",
-    ),
+    "STFTSpectrogram": stft,
     "SpatialDropout1D": spatial_dropout,
     "SpatialDropout2D": spatial_dropout,
     "SpatialDropout3D": spatial_dropout,

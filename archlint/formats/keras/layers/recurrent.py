@@ -30,7 +30,7 @@ OPS = {
 """Layer or cell class → op."""
 
 CUDNN_BIASES = {"CuDNNLSTM": 8, "CuDNNGRU": 6}
-"""Length of the bias over the units: cuDNN keeps two biases per gate (keras/layers/cudnn_recurrent.py, 2.x)."""
+"""Length of the bias over the units: cuDNN keeps two per gate (keras/layers/cudnn_recurrent.py, 2.x)."""
 
 FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
 
@@ -106,7 +106,7 @@ def rnn(call: Call) -> list[Val]:
 
 
 def bidirectional(call: Call) -> list[Val]:
-    """Bidirectional: one node that reads both ways; Unknown when the two layers differ in more than weights."""
+    """Bidirectional: one node that reads both ways; Unknown when the two layers are of two classes."""
     inner, merge = call.config["layer"], call.config["merge_mode"]
     cls, config = inner["class_name"].text(), inner["config"]
     op = OPS.get(cls)
