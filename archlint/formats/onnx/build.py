@@ -10,6 +10,8 @@ from archlint.formats.onnx.lift.bench import Bench
 from archlint.formats.onnx.normal import op_and_attrs
 from archlint.formats.onnx.records import RawGraph, RawNode, Stored
 from archlint.formats.onnx.scope import Known, UniqueNames, label, ordered
+from archlint.formats.onnx.spelling import LEAST_INPUTS
+from archlint.formats.onnx.wire import MalformedError
 from archlint.graph import Graph, Node, Origin, Param
 
 _FLOATS = ("float", "bfloat")
@@ -59,6 +61,7 @@ class Builder:
                 value = node.outputs[0]
                 constants[value] = _constant(held, name, node.op, value, node.path)
             else:
+                _check_inputs(node, where)
                 bodies = self._bodies(node, known, scope, where)
                 nodes.append(self._node(node, name, bodies))
             known.update(node.outputs)
@@ -85,6 +88,14 @@ class Builder:
         address = (*raw.path, raw.name or name)
         inputs, outputs = _trimmed(raw.inputs), _trimmed(raw.outputs)
         return Node(name, op, inputs, outputs, attrs, (), bodies, Origin(native, address))
+
+
+def _check_inputs(node: RawNode, where: str) -> None:
+    least = 0 if node.domain else LEAST_INPUTS.get(node.op, 0)
+    given = sum(value != "" for value in node.inputs[:least])
+    if given < least:
+        place = f"{where}node '{label(node)}'"
+        raise MalformedError(place, f"{node.op} needs its first {least} inputs, it has {given} of them")
 
 
 def _trimmed(values: Sequence[str]) -> tuple[str, ...]:

@@ -208,3 +208,20 @@ CONTRIB = {
     ("com.microsoft", "Inverse"): "Inverse",
 }
 """Ops of other domains that mean what the catalogue's op of that name means, for one input."""
+
+_THREE = ("LSTM", "GRU", "RNN", "InstanceNormalization", "GroupNormalization", "Where", "Attention")
+_TWO = (
+    "Add", "Sub", "Mul", "Div", "Pow", "MatMul", "Gemm", "Gather", "GatherElements", "GatherND", "Conv",
+    "ConvTranspose", "PRelu", "LayerNormalization", "RMSNormalization", "Expand", "Tile",
+)  # fmt: skip
+_ONE = (
+    "Sigmoid", "Tanh", "Relu", "Softplus", "Softsign", "Erf", "Exp", "Log", "Sqrt", "Reciprocal", "Neg",
+    "Identity", "Max", "Min", "DequantizeLinear", "ConstantOfShape", "HardSwish", "Mish",
+)  # fmt: skip
+LEAST_INPUTS: Mapping[str, int] = {
+    **dict.fromkeys((*ROWS, *_ONE), 1),
+    **dict.fromkeys(_TWO, 2),
+    **dict.fromkeys(_THREE, 3),
+    "BatchNormalization": 5,
+}
+"""ONNX op → how many inputs a call must have; calls with fewer are damaged."""
