@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 @check(
-    nodes={"flatten": "the flattening that ties the model to its image size", "dense": "the layer that reads it"},
+    nodes={
+        "flatten": "the flattening that ties the model to its image size",
+        "dense": "the layer that reads it",
+    },
     values={
         "input": "name of the input",
         "size": "its fixed spatial lengths",
@@ -38,12 +41,19 @@ def fixed_only_by_flatten(facts: Facts) -> Iterator[Match | Unsure]:
         flatten = blocker.maker
         name, axes = next((row for row in images if row[0] == blocker.origins[0][0]), ("", ()))
         size = None if flatten is None else maps.map_size(facts, flatten)
-        if flatten is None or not axes or size is None or flatten.name in seen or not facts.conv_upstream(flatten):
+        if (
+            flatten is None
+            or not axes
+            or size is None
+            or flatten.name in seen
+            or not facts.conv_upstream(flatten)
+        ):
             continue
         seen.add(flatten.name)
         shape = facts.shape(name) or ()
-        values = {"input": name, "size": tuple(shape[axis] for axis in axes), "map": size}
-        yield Match({"flatten": flatten, "dense": blocker.node}, values)
+        lengths = tuple(shape[axis] for axis in axes)
+        nodes = {"flatten": flatten, "dense": blocker.node}
+        yield Match(nodes, {"input": name, "size": lengths, "map": size})
 
 
 @check(
@@ -71,8 +81,8 @@ def pool_sight(facts: Facts) -> Iterator[Match | Unsure]:
         if len(known) < len(size):
             yield Unsure(pool, "the size of the input is unknown")
             continue
-        values = {"seen": int(max(field.largest)), "shortest": min(known), "size": tuple(known)}
-        yield Match({"pool": pool}, values)
+        seen = int(max(field.largest))
+        yield Match({"pool": pool}, {"seen": seen, "shortest": min(known), "size": tuple(known)})
 
 
 def _is_head(facts: Facts, pool: Node) -> bool:

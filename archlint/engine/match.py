@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
-from archlint.engine.patterns import ops_with
+from archlint.checks.maps import passes
 from archlint.engine.rule import Edge, Pattern
 from archlint.graph import Graph, Node
 from archlint.ops import TABLE
@@ -62,11 +62,6 @@ def matches(index: Index, patterns: tuple[Pattern, ...], bound: Bound | None = N
     yield from _solve(index, steps, 0, start, {pattern.name: pattern for pattern in patterns})
 
 
-@lru_cache(maxsize=1024)
-def _crossed(through: frozenset[str]) -> frozenset[str]:
-    return through | ops_with("transparent")
-
-
 def plan(patterns: tuple[Pattern, ...], bound: frozenset[str]) -> tuple[Step, ...]:
     """The order of the search: from the last pattern back along its inputs, then on to what is left."""
     left = {pattern.name: pattern for pattern in patterns if pattern.name not in bound}
@@ -93,7 +88,7 @@ def _solve(
     index: Index, steps: tuple[Step, ...], at: int, bound: Bound, patterns: Mapping[str, Pattern]
 ) -> Iterator[Bound]:
     if at == len(steps):
-        yield dict(bound)
+        yield {name: bound[name] for name in (*patterns, *bound)}
         return
     step = steps[at]
     if step.how == "inputs":
@@ -156,20 +151,18 @@ def _sources(
 
 def upstream(index: Index, edge: Edge, value: str) -> Iterator[Node]:
     """The nodes that an edge may mean, nearest first: back along first inputs through what may be crossed."""
-    crossed = _crossed(edge.through)
     while True:
         node = index.graph.producers.get(value)
         if node is None or (edge.only and not index.only_reader(value)):
             return
         yield node
-        if node.op not in crossed or not node.inputs:
+        if not node.inputs or not (node.op in edge.through or passes(node)):
             return
         value = node.inputs[0]
 
 
 def readers(index: Index, node: Node, edge: Edge) -> list[Node]:
     """The nodes that an edge from ``node`` may lead to, in the order found."""
-    crossed = _crossed(edge.through)
     found: dict[str, Node] = {}
     waiting = [value for value in node.outputs if value]
     for value in waiting:
@@ -177,7 +170,7 @@ def readers(index: Index, node: Node, edge: Edge) -> list[Node]:
             if reader.name in found:
                 continue
             found[reader.name] = reader
-            if reader.op in crossed and reader.inputs and reader.inputs[0] == value:
+            if reader.inputs[:1] == (value,) and (reader.op in edge.through or passes(reader)):
                 waiting.extend(reader.outputs)
     return list(found.values())
 
