@@ -97,7 +97,7 @@ def _row(entry: Found, rules: RuleSet, debug: bool) -> FileReport:
 
 def _judged(file: ModelFile, rules: RuleSet) -> FileReport:
     graph = read(file)
-    _refuse_escapes(file, graph)
+    _refuse(file, graph)
     facts = Facts(graph, file.size_bytes)
     outcome = run(rules, facts)
     return FileReport(
@@ -117,13 +117,20 @@ def _judged(file: ModelFile, rules: RuleSet) -> FileReport:
     )
 
 
-def _refuse_escapes(file: ModelFile, graph: Graph) -> None:
-    """Raises ReadError if the weights of a model are said to be where no tool may be sent to read them."""
-    escapes = graph.metadata.get("external_data_escapes")
-    if escapes:
-        first = escapes[0] if isinstance(escapes, tuple) else escapes
-        what = f"its weights are said to be in '{first}', a link or a path out of its folder; that is refused"
-        raise ReadError(file.path, "external data", what)
+_REFUSED = {
+    "external_data_escapes": "a link or a path out of the model's folder",
+    "external_data_out_of_range": "where that file has no such bytes",
+}
+"""What the ONNX reader found of external data → why no tool should be sent to read it."""
+
+
+def _refuse(file: ModelFile, graph: Graph) -> None:
+    """Raises ReadError if the weights of a model are said to be where they must not be read."""
+    for key, why in _REFUSED.items():
+        locations = graph.metadata.get(key)
+        if isinstance(locations, tuple):
+            what = f"its weights are said to be in '{locations[0]}', {why}; that is refused"
+            raise ReadError(file.path, "external data", what)
 
 
 def _nodes(graph: Graph) -> Iterator[Node]:

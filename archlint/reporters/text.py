@@ -74,7 +74,8 @@ def _closing(report: Report, view: View) -> Iterator[str]:
         if found[severity]
     ]
     checked = f"{plural(len(report.files), 'file')}, {plural(report.rules, 'rule')}"
-    yield f"{checked}: {', '.join(counts) or 'nothing found'}."
+    nothing = "nothing found" if any(file.problem is None for file in report.files) else "nothing judged"
+    yield f"{checked}: {', '.join(counts) or nothing}."
     gaps = list(_gaps(report, view))
     if gaps:
         yield f"Not judged: {'; '.join(gaps)}."

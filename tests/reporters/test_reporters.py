@@ -88,7 +88,7 @@ def test_a_file_that_cannot_be_read_says_where_and_why() -> None:
         "b.onnx\n"
         "  not read graph: it ends in the middle\n"
         "\n"
-        "1 file, 14 rules: nothing found.\n"
+        "1 file, 14 rules: nothing judged.\n"
         "Not judged: 1 file that could not be read.\n"
     )
 
