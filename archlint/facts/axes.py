@@ -1,7 +1,7 @@
 """Where axes come from: for every axis of a value, the axes of model inputs whose positions it holds.
 
 Two readings share the rules. *Positions* follow an axis through a resize to a stated size, as a receptive
-field does; *lengths* do not, as the length no longer depends on the input. An axis that holds no input axis is
+field does; *lengths* do not, as the length no longer depends on the input. An axis that holds none is
 an empty set; a value about whose axes nothing is known is None.
 """
 

@@ -71,5 +71,6 @@ OPS = table(
     Op("Sparsemax", keep, {"axis": -1}, traits=_ALONG_AXIS),
     Op("Hardmax", keep, {"axis": -1, "flatten_from": None}, traits=_ALONG_AXIS),
     Op("Glu", _glu, {"axis": -1}, traits=_ALONG_AXIS),
-    Op("SwiGLU", _glu, {"axis": -1}, traits=_ALONG_AXIS),
+    # ONNX's SwiGLU takes the gate and the value as two inputs of one shape.
+    Op("SwiGLU", keep, {"alpha": 1.0}, traits=_POINTWISE),
 )

@@ -194,10 +194,6 @@ def _additive_weights(node: Node, ins: Sequence[Tensor]) -> Sequence[Weight]:
     return (Weight("scale", (query[-1] if query else None,)),) if flag(node, "use_scale") else ()
 
 
-def _linear_attention(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
-    return [Tensor(at(ins, 0).dtype)] * max(len(node.outputs), 1)
-
-
 _PROJECTED = frozenset({"learned", "attention", "nonlinear"})
 _CORE = frozenset({"attention", "nonlinear"})
 
@@ -267,6 +263,4 @@ OPS = table(
         keep,
         {"interleaved": 0, "num_heads": 0, "rotary_embedding_dim": 0, "max_wavelength": 10000},
     ),
-    Op("LinearAttention", _linear_attention, traits=_CORE),
-    Op("CausalConvWithState", _linear_attention, traits=frozenset({"nonlinear", "recurrent"})),
 )

@@ -141,11 +141,17 @@ def word(node: Node, name: str) -> str | None:
 
 
 def given(node: Node, ins: Sequence[Tensor], name: str, index: int) -> tuple[int | str | None, ...] | None:
-    """A setting that is an attribute, or the contents of an input when it is computed; None if not known."""
+    """A setting that is an attribute, or the contents of an input when it is computed; None if not known.
+
+    Of an input whose contents are unknown, the number of elements may still be known.
+    """
     if index < len(node.inputs) and node.inputs[index]:
         contents = at(ins, index).value
         if contents is None:
-            return None
+            length = at(ins, index).shape
+            count = length[0] if length is not None and len(length) == 1 else None
+            # Bounded: a file from a stranger may claim any length.
+            return (None,) * count if isinstance(count, int) and count <= 64 else None
         return tuple(item if isinstance(item, int | str) else None for item in contents)
     stated = node.attrs.get(name)
     if isinstance(stated, int):

@@ -13,6 +13,11 @@ def unknown_outputs(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     return [Tensor() for _ in node.outputs]
 
 
+def _present(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
+    """What an optional tensor holds."""
+    return (at(ins, 0),)
+
+
 def _length(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     return (Tensor("int64", ()),)
 
@@ -54,13 +59,14 @@ def _loss(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
 _CONTROL = frozenset({"control", "nonlinear"})
 _SEQUENCES = (
     "SequenceConstruct SequenceEmpty SequenceInsert SequenceErase SequenceAt SequenceMap SplitToSequence "
-    "ConcatFromSequence Optional OptionalGetElement"
+    "ConcatFromSequence"
 )
 _MAKER = frozenset({"constant"})
 
 OPS = table(
     *(Op(name, unknown_outputs, cost=unknown_cost, traits=_CONTROL) for name in ("If", "Loop", "Scan")),
     *(Op(name, unknown_outputs, traits=_CONTROL) for name in _SEQUENCES.split()),
+    *(Op(name, _present, traits=_CONTROL) for name in ("Optional", "OptionalGetElement")),
     Op("SequenceLength", _length, traits=_CONTROL),
     Op("OptionalHasElement", _question, traits=_CONTROL),
     Op("Range", _range, {"start": None, "limit": None, "delta": None}),

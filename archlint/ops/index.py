@@ -100,8 +100,8 @@ def _slice(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     starts, ends = given(node, ins, "starts", 1), given(node, ins, "ends", 2)
     stated, steps = given_integers(node, ins, "axes", 3), given(node, ins, "steps", 4)
     bounds = starts if starts is not None else ends
-    if stated is not None and not stated and bounds is not None:
-        stated = tuple(range(len(bounds)))
+    if stated is not None and not stated:
+        stated = None if bounds is None else tuple(range(len(bounds)))
     axes = axes_of(stated, rank)
     if axes is None:
         return (Tensor(source.dtype, (None,) * rank),)

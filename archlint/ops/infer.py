@@ -224,7 +224,9 @@ def _loop(node: Node, ins: Sequence[Tensor], found: Inference, depth: int) -> Se
 def _scan(node: Node, ins: Sequence[Tensor], found: Inference, depth: int) -> Sequence[Tensor]:
     """States after the last step, then one stack per scan output. Source: ONNX Scan from opset 9."""
     scanned = integer(node, "num_scan_inputs")
-    if len(node.bodies) != 1 or scanned is None or not 0 < scanned <= len(ins):
+    # Opset 8 had sequence lengths as a further input, and a batch axis.
+    with_batch = len(node.bodies) == 1 and len(ins) > len(node.bodies[0][1].inputs)
+    if len(node.bodies) != 1 or with_batch or scanned is None or not 0 < scanned <= len(ins):
         return (UNKNOWN,) * len(node.outputs)
     count = len(ins) - scanned
     states = [_without_contents(tensor) for tensor in ins[:count]]

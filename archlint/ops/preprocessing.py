@@ -67,7 +67,7 @@ def _dft(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     stated = given_integers(node, ins, "axis", 2)
     axis = axis_of(stated[0] if stated else None, rank)
     if axis is None or rank < 2 or axis == rank - 1:
-        return (Tensor(source.dtype),)
+        return (Tensor(source.dtype, (None,) * rank),)
     length = source.shape[axis]
     if len(node.inputs) > 1 and node.inputs[1]:
         asked = at(ins, 1).value

@@ -28,6 +28,9 @@ def _reduce(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     if axes is not None and not axes:
         if flag(node, "noop_with_empty_axes"):
             return (Tensor(source.dtype, source.shape),)
+        if len(node.inputs) > 1:
+            # Computed and empty: whether that means all or none depends on a setting of the file's op.
+            return (Tensor(source.dtype),)
         axes = tuple(range(len(source.shape or ())))
     return (Tensor(source.dtype, reduced(source.shape, axes, flag(node, "keepdims"))),)
 

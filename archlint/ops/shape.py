@@ -78,10 +78,7 @@ def _quotient(dividend: Sequence[Dim], divisor: Sequence[Dim]) -> Dim:
 def _reshape(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     source, target = at(ins, 0), given(node, ins, "shape", 1)
     if target is None:
-        length = at(ins, 1).shape
-        rank = length[0] if length and len(node.inputs) > 1 else None
-        # Bounded: a stranger's file may claim any number of axes.
-        return (Tensor(source.dtype, (None,) * rank if isinstance(rank, int) and rank <= 64 else None),)
+        return (Tensor(source.dtype),)
     return (Tensor(source.dtype, reshaped(source.shape, target, flag(node, "allowzero"))),)
 
 
@@ -156,25 +153,33 @@ def _resize(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
 
 def _resized(node: Node, ins: Sequence[Tensor], source: tuple[Dim, ...]) -> Shape:
     rank = len(source)
-    axes = spatial_axes(rank, integer(node, "channel_axis")) or ()
+    axes = _resized_axes(node, rank)
     sizes = _per_axis(node, ins, "sizes", 3)
     scales = _per_axis(node, ins, "scales", 1 if node.op == "Upsample" else 2)
     setting = sizes or scales
-    if not setting:
-        return (None,) * rank
     if len(setting) == rank:
         axes = tuple(range(rank))
+    shape: list[Dim] = [None if axis in axes else dim for axis, dim in enumerate(source)]
     if len(setting) != len(axes) or (
         sizes and word(node, "keep_aspect_ratio_policy") not in (None, "stretch")
     ):
-        return (None,) * rank
-    shape: list[Dim] = list(source)
+        return tuple(shape)
     for axis, item in zip(axes, setting, strict=True):
         if sizes:
             shape[axis] = item if isinstance(item, int | str) else None
         else:
             shape[axis] = _scaled(source[axis], item)
     return tuple(shape)
+
+
+def _resized_axes(node: Node, rank: int) -> tuple[int, ...]:
+    """The stated axes; all of them when the sizes are computed; else the spatial ones."""
+    stated = integers(node, "axes")
+    if stated:
+        return axes_of(stated, rank) or tuple(range(rank))
+    if len(node.inputs) > 1:
+        return tuple(range(rank))
+    return spatial_axes(rank, integer(node, "channel_axis")) or tuple(range(rank))
 
 
 def _per_axis(node: Node, ins: Sequence[Tensor], name: str, index: int) -> tuple[Attr, ...]:
@@ -256,6 +261,7 @@ _TRANSPARENT = frozenset({"transparent"})
 _RESIZE: Settings = {
     "scales": (),
     "sizes": (),
+    "axes": (),
     "mode": "nearest",
     "channel_axis": -1,
     "keep_aspect_ratio_policy": "stretch",
