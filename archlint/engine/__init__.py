@@ -15,13 +15,35 @@ with a "did you mean" UsageError. A default selection leaves out rules with ``de
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from archlint.engine.choose import check_options, find, selection
-from archlint.engine.describe import describe, listing, vocabulary
-from archlint.engine.examples import ExampleResult, run_examples
-from archlint.engine.explain import explain
 from archlint.engine.load import builtin_folder, load
 from archlint.engine.rule import Example, Option, Outcome, Rule, RuleSet
 from archlint.engine.run import run
+
+if TYPE_CHECKING:
+    from archlint.engine.about import describe, listing, vocabulary
+    from archlint.engine.examples import ExampleResult, run_examples
+    from archlint.engine.trace import explain
+
+_WHEN_ASKED_FOR = {
+    "describe": "about",
+    "listing": "about",
+    "vocabulary": "about",
+    "ExampleResult": "examples",
+    "run_examples": "examples",
+    "explain": "trace",
+}
+"""Name → module that is imported when the name is first used; linting needs none of them."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WHEN_ASKED_FOR:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHEN_ASKED_FOR[name]}"), name)
+
 
 __all__ = [
     "Example",

@@ -9,6 +9,13 @@ from collections.abc import Callable, Mapping
 
 from archlint.engine.functions import FUNCTIONS, Function
 from archlint.engine.scene import CONSTANTS, Expr, ExprError, Names, Run, Scene, suggest
+from archlint.engine.terms import (
+    MODEL_FACTS,
+    NODE_FACTS,
+    SETTING_FACTS,
+    attribute,
+    attributes_of,
+)
 from archlint.engine.values import (
     UNKNOWN,
     EvaluationError,
@@ -24,13 +31,6 @@ from archlint.engine.values import (
     show,
     some,
     truth,
-)
-from archlint.engine.vocabulary import (
-    MODEL_FACTS,
-    NODE_FACTS,
-    SETTING_FACTS,
-    attribute,
-    attributes_of,
 )
 from archlint.graph import Node, Setting
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from archlint.engine.choose import meant
 from archlint.engine.rule import Example, Rule, RuleSet
-from archlint.engine.samples import build_examples
 from archlint.engine.schema import Identity, build_rule
 from archlint.engine.source import SchemaError, Source, parse_yaml, read_source
 from archlint.errors import RuleError
@@ -82,6 +81,8 @@ def load_file(path: Path, family: str) -> Rule:
 
 def _reader(source: Source) -> Callable[[Rule], tuple[Example, ...]]:
     def read(rule: Rule) -> tuple[Example, ...]:
+        from archlint.engine.samples import build_examples
+
         data = parse_yaml(source, tail=True)
         try:
             return build_examples(rule, data)

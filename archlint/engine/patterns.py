@@ -8,7 +8,7 @@ from typing import Any
 from archlint.engine.rule import Edge, Pattern
 from archlint.engine.scene import suggest
 from archlint.engine.source import SchemaError
-from archlint.engine.vocabulary import attributes_of
+from archlint.engine.terms import attributes_of
 from archlint.graph import Attr
 from archlint.ops import TABLE
 

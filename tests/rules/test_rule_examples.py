@@ -10,13 +10,13 @@ from archlint.ops import build
 RULES = load()
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", RULES.rules, ids=lambda rule: rule.name)
 def test_the_examples_of_a_rule_hold(rule):
     results = run_examples(selection(RULES, [rule.name]))
     assert [] == [(result.number, result.problem) for result in results if result.problem]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", RULES.rules, ids=lambda rule: rule.name)
 def test_a_rule_teaches(rule):
     assert rule.sources
     assert all(source.startswith("https://") for source in rule.sources)
@@ -26,7 +26,7 @@ def test_a_rule_teaches(rule):
     assert rule.fixes
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", RULES.rules, ids=lambda rule: rule.name)
 def test_no_rule_crashes_on_the_examples_of_the_others(rule):
     for example in rule.examples:
         assert () == run(RULES, Facts(example.graph)).crashes

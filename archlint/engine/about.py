@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from archlint.engine.functions import FUNCTIONS
 from archlint.engine.patterns import ops_with, traits
 from archlint.engine.rule import Example, Rule, RuleSet
+from archlint.engine.terms import MODEL_FACTS, NODE_FACTS, SETTING_FACTS, Fact
 from archlint.engine.values import show
-from archlint.engine.vocabulary import MODEL_FACTS, NODE_FACTS, SETTING_FACTS, Fact
 from archlint.ops import TABLE
 
 _WIDTH = 100
@@ -71,8 +71,8 @@ def _example(example: Example) -> Iterator[str]:
 
 
 def _wrapped(text: str) -> Iterator[str]:
-    for paragraph in text.strip().split("\n\n"):
-        if paragraph is not text.strip().split("\n\n")[0]:
+    for number, paragraph in enumerate(text.strip().split("\n\n")):
+        if number:
             yield ""
         yield from textwrap.wrap(" ".join(paragraph.split()), _WIDTH)
 
