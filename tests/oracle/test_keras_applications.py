@@ -39,7 +39,9 @@ def keras(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     gc.collect()
 
 
-@pytest.mark.parametrize("name", [*_QUICK.split(), *(pytest.param(name, marks=pytest.mark.slow) for name in _SLOW.split())])
+@pytest.mark.parametrize(
+    "name", [*_QUICK.split(), *(pytest.param(name, marks=pytest.mark.slow) for name in _SLOW.split())]
+)
 def test_an_application_is_read_as_keras_builds_it(name: str, keras: Any, tmp_path: Path) -> None:
     model = getattr(keras.applications, name)(weights=None)
     graph = read_json(model, tmp_path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from archlint.errors import ReadError
 from archlint.formats.base import ModelFile
-from archlint.graph import Attr, Graph
+from archlint.graph import Attr, Graph, Param
 
 __all__ = ["read"]
 
@@ -20,7 +22,7 @@ def read(file: ModelFile) -> Graph:
 
     saved = files.load(file)
     version = saved.keras_version
-    builder = Builder(file.path, _major(version))
+    builder = Builder(file.path, _major(version), stored=_stored(file))
     model = models.layer_of(saved.model, builder, ())
     if not models.is_model(model):
         raise ReadError(file.path, saved.model.where, _not_a_model(model.cls))
@@ -35,6 +37,19 @@ def read(file: ModelFile) -> Graph:
     return Graph(
         model.name, file.format, graph.inputs, graph.nodes, graph.outputs, graph.declared, settings, metadata
     )
+
+
+def _stored(file: ModelFile) -> Callable[[Sequence[str], str, bool], tuple[Param, ...]] | None:
+    """What looks up the weights of unknown layers; h5py is imported only when a model holds one."""
+    if file.format not in ("keras", "keras-folder"):
+        return None
+
+    def params(group: Sequence[str], name: str, trainable: bool) -> tuple[Param, ...]:
+        from archlint.formats.keras.weights import params_of
+
+        return params_of(file.path, file.format, group, name, trainable)
+
+    return params
 
 
 def _major(version: str | None) -> int:

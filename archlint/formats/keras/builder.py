@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from archlint.errors import ReadError
@@ -40,7 +40,10 @@ class Owner:
 
 @dataclass(slots=True)
 class Builder:
-    """Nodes so far. ``tensors`` is what is known of each value, ``ignored`` are masks no op reads."""
+    """Nodes so far. ``tensors`` is what is known of each value, ``ignored`` are masks no op reads.
+
+    ``stored`` looks up weights by group, prefix of their names, and whether they are trained.
+    """
 
     path: str
     keras_major: int = 3
@@ -50,6 +53,7 @@ class Builder:
     declared: dict[str, TensorType] = field(default_factory=dict)
     ignored: set[str] = field(default_factory=set)
     per_step: bool = False
+    stored: Callable[[Sequence[str], str, bool], tuple[Param, ...]] | None = None
     calls: int = 0
     depth: int = 0
     _taken: dict[str, int] = field(default_factory=dict)
@@ -139,6 +143,10 @@ class Builder:
         self.nodes[at] = replace(node, outputs=tuple(str(value) for value in values))
         return values[index]
 
+    def stored_params(self, group: Sequence[str], name: str, trainable: bool) -> tuple[Param, ...]:
+        """Params that the weights file holds for a layer of an unknown class; none without such a file."""
+        return () if self.stored is None or not group else self.stored(group, name, trainable)
+
     def set_params(self, params: tuple[Param, ...]) -> None:
         """Gives the node made last other params than its op creates."""
         self.nodes[-1] = replace(self.nodes[-1], params=params)
@@ -151,17 +159,14 @@ class Builder:
 
     def declare(self, value: str, type_: TensorType) -> None:
         """Notes what the file says of a value; it fills what is not known by inference."""
-        if any(value == name for name, _ in self.inputs[-64:]) or type_ == TensorType():
-            return
         known = self.tensors.get(value, UNKNOWN)
-        if known.shape is None or None in known.shape or known.dtype is None:
+        shape = known.shape if known.shape is not None else type_.shape
+        if shape is not None and type_.shape is not None and len(shape) == len(type_.shape):
+            shape = tuple(b if a is None else a for a, b in zip(shape, type_.shape, strict=True))
+        merged = replace(known, dtype=known.dtype or type_.dtype, shape=shape)
+        if merged != known:
             self.declared[value] = type_
-        shape = type_.shape
-        if shape is not None and known.shape is not None and len(shape) == len(known.shape):
-            shape = tuple(b if a is None else a for a, b in zip(known.shape, shape, strict=True))
-        elif known.shape is not None:
-            shape = known.shape
-        self.tensors[value] = replace(known, dtype=known.dtype or type_.dtype, shape=shape)
+            self.tensors[value] = merged
 
     def graph(self, outputs: Sequence[str]) -> Graph:
         """All that was collected, without the nodes that only make masks."""

@@ -20,7 +20,10 @@ MAX_ARG_DEPTH = 24
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer as the config states it: class, name, where its models nest, and whether it is trained."""
+    """A layer as the config states it: class, name, where its models nest, and whether it is trained.
+
+    ``group`` is the path of its weights in ``model.weights.h5``.
+    """
 
     cls: str
     name: str
@@ -30,6 +33,7 @@ class Layer:
     trainable: bool = True
     dtype: str = "float32"
     custom: bool = False
+    group: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -136,7 +140,12 @@ class Call:
     def unknown(self, native: str = "", inputs: Sequence[str] | None = None, part: str = "") -> list[Val]:
         """Adds a node that archlint does not understand; nothing is concluded from it."""
         call = replace(self, layer=replace(self.layer, cls=native)) if native else self
-        return call.node("Unknown", self.all_inputs() if inputs is None else inputs, part=part)
+        stored = () if part or self.part else self._stored()
+        return call.node("Unknown", self.all_inputs() if inputs is None else inputs, part=part, extra=stored)
+
+    def _stored(self) -> tuple[Param, ...]:
+        layer = self.layer
+        return self.builder.stored_params(layer.group, layer.path, layer.trainable)
 
     def all_inputs(self) -> list[Val]:
         """Every value among the arguments, in order."""
@@ -160,14 +169,14 @@ Translator = Callable[[Call], list[Val]]
 
 def translate(call: Call) -> list[Val]:
     """The values that a call of a layer or op gives; an Unknown node when its class is not known."""
-    from archlint.formats.keras import layers, models, opnodes  # their translators take calls
+    from archlint.formats.keras import layers, models, operands, opnodes  # their translators take calls
 
     layer = call.layer
     call.builder.enter(layer.raw)
     try:
         if models.is_model(layer):
             return models.inline(call)
-        if opnodes.is_op(layer):
+        if operands.is_op(layer):
             return opnodes.apply(call)
         translator = None if layer.custom else layers.LAYERS.get(RENAMED.get(layer.cls, layer.cls))
         return call.unknown() if translator is None else translator(call)

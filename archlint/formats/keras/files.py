@@ -96,7 +96,7 @@ def _from_folder(path: str) -> Saved:
 def _from_json(path: str) -> Saved:
     raw = parse_json(_text_file(path, path, ""), path, "")
     version, backend = raw["keras_version"].value, raw["backend"].value
-    return Saved(path, raw, Raw(None, path), _word(version), _word(backend))
+    return Saved(path, raw, _compiled(raw), _word(version), _word(backend))
 
 
 def _text_file(path: str, name: str, where: str) -> bytes:
@@ -113,7 +113,12 @@ def _text_file(path: str, name: str, where: str) -> bytes:
 def _with_metadata(path: str, config: bytes, metadata: bytes) -> Saved:
     model = parse_json(config, path, CONFIG)
     about = parse_json(metadata, path, METADATA)
-    return Saved(path, model, model["compile_config"], _word(about["keras_version"].value))
+    return Saved(path, model, _compiled(model), _word(about["keras_version"].value))
+
+
+def _compiled(model: Raw) -> Raw:
+    """The compile settings next to a Keras 3 config; null when there are none."""
+    return model["compile_config"] if isinstance(model.value, dict) else Raw(None, model.path)
 
 
 def _from_h5(path: str) -> Saved:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archlint.formats.keras.arguments import CallArgs, Ref, call_args, refs_in, structure
 from archlint.formats.keras.builder import MAX_MODEL_DEPTH, Builder, Val
 from archlint.formats.keras.call import Arg, Call, Layer, translate, values_of
 from archlint.formats.keras.dialects import modern, variable_dtype
+from archlint.formats.keras.operands import is_op
 from archlint.formats.keras.raw import Raw
 from archlint.graph import Shape, TensorType
 
@@ -58,6 +60,32 @@ def _ships_with_keras(module: str) -> bool:
     return module == "keras" or module.startswith("keras.")
 
 
+def _grouped(layers: Sequence[Layer], model: Layer) -> list[Layer]:
+    """The layers with the place of their weights: snake_case class, numbered per class in the model.
+
+    Source: keras/src/saving/saving_lib.py, ``_save_container_state``; op nodes hold no weights.
+    """
+    used: dict[str, int] = {}
+    found = []
+    for layer in layers:
+        if is_op(layer):
+            found.append(layer)
+            continue
+        name = snake_class(layer.cls)
+        count = used.get(name, 0)
+        used[name] = count + 1
+        group = (*model.group, "layers", f"{name}_{count}" if count else name)
+        found.append(replace(layer, group=group))
+    return found
+
+
+def snake_class(name: str) -> str:
+    """The class name as ``to_snake_case`` of keras/src/utils/naming.py writes it."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
 def build(builder: Builder, layer: Layer, args: Sequence[Arg] | None) -> Outputs:
     """Adds all nodes of a model. ``args`` are its inputs; None for the outermost, which makes its own."""
     if len(layer.parents) > MAX_MODEL_DEPTH:
@@ -86,7 +114,7 @@ def _sequential(
     builder: Builder, layer: Layer, args: Sequence[Arg] | None, parents: tuple[str, ...]
 ) -> Outputs:
     raw = layer.config if isinstance(layer.config.value, list) else layer.config["layers"]
-    items = [layer_of(item, builder, parents, layer.trainable) for item in raw.items()]
+    items = _grouped([layer_of(item, builder, parents, layer.trainable) for item in raw.items()], layer)
     values = values_of(args[0]) if args else []
     if args is None:
         if not items:
@@ -98,10 +126,20 @@ def _sequential(
         name = item.name
         if item.cls == "InputLayer":
             continue
+        if len(values) == 1 and builder.tensors[values[0]].shape is None:
+            builder.declare(values[0], TensorType(None, _built_shape(item)))
         argument: Arg = values[0] if len(values) == 1 else list(values)
         values = translate(Call(builder, item, (argument,), {}, per_step))
         builder.per_step = per_step
     return Outputs(values, [name] * len(values))
+
+
+def _built_shape(layer: Layer) -> Shape:
+    """The input shape that a layer was built with; it says what an unknown layer before it gave."""
+    stated = layer.raw["build_config"]
+    shape = stated["input_shape"] if isinstance(stated.value, dict) else stated
+    plain = isinstance(shape.value, list) and not any(isinstance(dim, list) for dim in shape.value)
+    return shape.shape() if plain else None
 
 
 def _own_input(builder: Builder, model: Layer, items: Sequence[Layer]) -> Val:
@@ -162,8 +200,9 @@ class _Functional:
         self.layers: dict[str, Layer] = {}
         self.calls: dict[str, list[CallArgs]] = {}
         self.done: dict[tuple[str, int], list[Val]] = {}
-        for raw in model.config["layers"].items():
-            layer = layer_of(raw, builder, parents, model.trainable)
+        raws = list(model.config["layers"].items())
+        layers = [layer_of(raw, builder, parents, model.trainable) for raw in raws]
+        for raw, layer in zip(raws, _grouped(layers, model), strict=True):
             if layer.name in self.layers:
                 raise raw.error(f"two layers are named '{layer.name}'")
             self.layers[layer.name] = layer

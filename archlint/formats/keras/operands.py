@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from archlint.formats.keras.arguments import parse_arg
 from archlint.formats.keras.builder import Val
-from archlint.formats.keras.call import Arg, Call, values_of
+from archlint.formats.keras.call import Arg, Call, Layer, values_of
 from archlint.graph import Attr, Shape
 
 _SAME_NAME = """abs argmax argmin ceil cos cosh cumsum divide equal erf exp expm1 floor greater less log log1p
@@ -85,6 +85,15 @@ TF_FUNCTIONS: Mapping[str, str] = {
 """Name of a function in a TFOpLambda → class of ``keras.ops``. Source: tf_export names of TensorFlow 2."""
 
 
+TF_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda"})
+"""Layers by which Keras 2 wraps a call of a TensorFlow function."""
+
+
+def is_op(layer: Layer) -> bool:
+    """Whether a layer is an op and not a layer class of the same name."""
+    return ".ops." in layer.raw["module"].text("") or layer.cls in TF_LAYERS
+
+
 @dataclass(frozen=True, slots=True)
 class OpCall:
     """One call of an op: ``name`` is the class in ``keras.ops``, ``native`` what the file calls it."""
@@ -98,7 +107,7 @@ class OpCall:
     def of(cls, call: Call) -> OpCall:
         """The op call that a call of an op node stands for."""
         config = call.config
-        if call.layer.cls in ("TFOpLambda", "SlicingOpLambda"):
+        if call.layer.cls in TF_LAYERS:
             native = config["function"].text("")
             return cls(call, TF_FUNCTIONS.get(native, native), native, dict(call.kwargs))
         stated = {key: parse_arg(raw) for key, raw in config.members() if key not in ("name", "trainable")}

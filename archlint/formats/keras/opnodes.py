@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from archlint.formats.keras.activations import op_of_activation
 from archlint.formats.keras.builder import Val
-from archlint.formats.keras.call import Call, Layer, values_of
+from archlint.formats.keras.call import Call, values_of
 from archlint.formats.keras.operands import OpCall
 from archlint.formats.keras.opshapes import SHAPES
 from archlint.formats.keras.opsums import SUMS
 from archlint.graph import Attr
-
-TF_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda"})
 
 SNAKE_ACTIVATIONS = {
     "Celu": "celu",
@@ -50,11 +48,6 @@ SETTINGS = {
     "threshold": "threshold",
 }
 """Setting of such a class → attribute of its op."""
-
-
-def is_op(layer: Layer) -> bool:
-    """Whether a layer is an op and not a layer class of the same name."""
-    return ".ops." in layer.raw["module"].text("") or layer.cls in TF_LAYERS
 
 
 def apply(call: Call) -> list[Val]:

@@ -69,6 +69,15 @@ def layer_scale(call: Call) -> list[Val]:
     return [call.one("Mul", [*call.inputs[:1], factor])]
 
 
+def scaled_sum(call: Call) -> list[Val]:
+    """CustomScaleLayer of keras.applications.inception_resnet_v2: first + scale · second."""
+    values = call.inputs
+    if len(values) != 2:
+        return call.unknown()
+    factor = call.constant(call.config["scale"].float(), "scale")
+    return [call.one("Add", [values[0], call.one("Mul", [values[1], factor], part="scaled")])]
+
+
 def stochastic_depth(call: Call) -> list[Val]:
     """StochasticDepth of keras.applications.convnext: a Dropout of whole samples."""
     attrs: dict[str, Attr] = {"rate": call.config["drop_path_rate"].float(), "noise_shape": (None, 1, 1, 1)}
@@ -211,6 +220,7 @@ def softmax(call: Call) -> list[Val]:
 DENSE: dict[str, Translator] = {
     "Activation": activation,
     "BatchNormalization": batch_norm,
+    "CustomScaleLayer": scaled_sum,
     "Dense": dense,
     "Dot": dot,
     "ELU": elu,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, Translator
 from archlint.formats.keras.layers.sliding import same
-from archlint.graph import Attr, Dim, TensorType
+from archlint.graph import Attr, Dim, Param, TensorType
 from archlint.ops.dims import window_length
 
 
@@ -64,6 +64,10 @@ def hashing(call: Call) -> list[Val]:
     return [call.one(call.layer.cls, call.inputs[:1], attrs)]
 
 
+_WHOLE_SPECTRUM = ("log", "magnitude", "psd", "angle", "stft")
+"""Modes that need the real and the imaginary kernel."""
+
+
 def stft(call: Call) -> list[Val]:
     """STFTSpectrogram: frames by frequencies, times the channels.
 
@@ -73,8 +77,16 @@ def stft(call: Call) -> list[Val]:
     length = config["frame_length"].int(256, low=1)
     step = config["frame_step"].int(max(length // 2, 1), low=1)
     bins = config["fft_length"].int(2 ** (length - 1).bit_length(), low=1) // 2 + 1
-    bins *= 2 if config["mode"].text("log") == "stft" else 1
-    value = call.one("STFTSpectrogram", call.inputs[:1], {"channel_axis": axis})
+    mode, layer = config["mode"].text("log"), call.layer
+    parts = [part for part in ("real", "imag") if mode in (part, *_WHOLE_SPECTRUM)]
+    kernels = [
+        Param(
+            f"{layer.path}/{part}_kernel", f"{part}_kernel", (length, 1, bins), layer.dtype, layer.trainable
+        )
+        for part in parts
+    ]
+    bins *= 2 if mode == "stft" else 1
+    value = call.one("STFTSpectrogram", call.inputs[:1], {"channel_axis": axis}, extra=kernels)
     if shape is not None and len(shape) == 3:
         samples, channels = shape[3 - axis % 3], shape[axis]
         same_length = config["padding"].text("valid") == "same"

@@ -1,0 +1,122 @@
+"""Params of layers that archlint does not know: names, shapes and element types from the weights file.
+
+Only the headers of ``model.weights.h5`` are read, in place inside the stored zip, and only when a model
+holds such a layer. Links are never followed and no value is read.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zipfile
+from collections.abc import Iterator, Sequence
+
+import h5py
+
+from archlint.graph import Param
+
+WEIGHTS = "model.weights.h5"
+MAX_TENSORS = 4096
+"""Most tensors that one layer may hold; the rest of a damaged or hostile file is not walked."""
+
+MAX_GROUP_DEPTH = 24
+
+
+class _Part(io.RawIOBase):
+    """A range of a file as a file of its own, read-only."""
+
+    def __init__(self, file: io.BufferedReader, start: int, size: int) -> None:
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = {0: 0, 1: self._at, 2: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # h5py hands over a memoryview
+        count = max(0, min(len(buffer), self._size - self._at))
+        self._file.seek(self._start + self._at)
+        data = self._file.read(count)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def params_of(
+    path: str, format_: str, layer: Sequence[str], prefix: str, trainable: bool
+) -> tuple[Param, ...]:
+    """Params of the layer at this place in the weights file; none when the file does not hold them.
+
+    ``layer`` is the group path that Keras gives a layer: ``("layers", "my_layer_1")``.
+    """
+    try:
+        return _open(path, format_, layer, prefix, trainable)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, struct.error, zipfile.BadZipFile):
+        return ()  # a damaged weights file takes nothing from what the architecture says
+
+
+def _open(path: str, format_: str, layer: Sequence[str], prefix: str, trainable: bool) -> tuple[Param, ...]:
+    if format_ == "keras-folder":
+        name = os.path.join(path, WEIGHTS)
+        if os.path.islink(name) or not os.path.isfile(name):
+            return ()
+        with h5py.File(name, "r") as file:
+            return tuple(_params(file, layer, prefix, trainable))
+    with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:
+        if archive.namelist().count(WEIGHTS) != 1:
+            return ()
+        info = archive.getinfo(WEIGHTS)
+        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1:
+            return ()
+        whole.seek(info.header_offset + 26)
+        lengths = struct.unpack("<HH", whole.read(4))
+        part = _Part(whole, info.header_offset + 30 + sum(lengths), info.file_size)
+        with h5py.File(part, "r") as file:
+            return tuple(_params(file, layer, prefix, trainable))
+
+
+def _params(file: h5py.File, layer: Sequence[str], prefix: str, trainable: bool) -> Iterator[Param]:
+    group: h5py.Group = file
+    for name in layer:
+        found = _hard(group, name)
+        if not isinstance(found, h5py.Group):
+            return
+        group = found
+    for count, (role, dataset) in enumerate(_datasets(group, "", 0)):
+        if count >= MAX_TENSORS:
+            return
+        yield Param(f"{prefix}/{role}", role, tuple(dataset.shape), _dtype(dataset), trainable)
+
+
+def _hard(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:
+    """A member that stands in this very file; None for links and external storage."""
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        return None
+    return group[name]
+
+
+def _datasets(group: h5py.Group, path: str, depth: int) -> Iterator[tuple[str, h5py.Dataset]]:
+    if depth > MAX_GROUP_DEPTH:
+        return
+    for name in sorted(group):
+        found = _hard(group, name)
+        here = f"{path}/{name}" if path else name
+        if isinstance(found, h5py.Dataset) and found.shape is not None:
+            yield here.replace("vars/", "variable_"), found
+        elif isinstance(found, h5py.Group):
+            yield from _datasets(found, here, depth + 1)
+
+
+def _dtype(dataset: h5py.Dataset) -> str:
+    stated = dataset.attrs.get("dtype") if dataset.dtype.kind == "V" else None
+    return stated if isinstance(stated, str) else dataset.dtype.name
