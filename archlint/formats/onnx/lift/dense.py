@@ -68,7 +68,7 @@ def _on_last_axis(bench: Bench, node: Node) -> None:
     if dense is None or before is None:
         return
     source, result = bench.shape(before.inputs[0]), bench.shape(node.outputs[0])
-    if source is None or result is None or len(bench.shape(before.outputs[0]) or ()) != 2:
+    if not source or result is None or len(bench.shape(before.outputs[0]) or ()) != 2:
         return
     units, width = dense.attrs.get("units"), (bench.shape(before.outputs[0]) or (None,))[-1]
     if None not in source and source[-1] == width and result == (*source[:-1], units):
