@@ -1,4 +1,4 @@
-"""Makes the models that ``run.py`` measures, each once, in a cache folder.
+"""Makes the models that ``run.py`` measures, each once: ``python benchmarks/models.py FOLDER``.
 
 VGG16 as ``.keras`` comes from Keras itself (TensorFlow needed); the ONNX models are written node by node.
 """
@@ -149,3 +149,7 @@ def _save(
     graph = helper.make_graph(nodes, path.stem, [first], [last], tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path.write_bytes(model.SerializeToString())
+
+
+if __name__ == "__main__":
+    make_missing(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Files as they come: each is one row with a sentence, in bounded time and memory, and the others are linted."""
+"""Files as they come: one row with a sentence each, in bounded time and memory; the others are linted."""
 
 import json
 import os
