@@ -115,6 +115,12 @@ NODE_FACTS = _table(
     ("share", "number", "its part of all parameters, 0 to 1", lambda f, n: _ratio(f.params_of(n), _total(f))),
     ("macs", "number", "multiply-accumulates, batch of one", lambda facts, node: known(facts.macs_of(node))),
     ("has_bias", "bool", "whether it holds a bias", lambda _, node: node.param("bias") is not None),
+    (
+        "has_offset",
+        "bool",
+        "whether it holds an offset (beta)",
+        lambda _, node: node.param("beta") is not None,
+    ),
     ("is_shared", "bool", "whether its parameters serve another node as well", maps.is_shared),
     ("is_output", "bool", "whether it makes an output of the model", _is_output),
     ("is_dead", "bool", "whether no output of the model needs it", lambda facts, node: facts.is_dead(node)),
