@@ -152,10 +152,11 @@ def explain(name: str, model: str, folders: tuple[str, ...]) -> None:
 @click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False), metavar="[DIR]...")
 @click.option("-v", "--verbose", is_flag=True, help="Also list the examples that hold.")
 def test(folders: tuple[str, ...], verbose: bool) -> int:
-    """Run the examples of all rules, or of those in folders of your own."""
+    """Run the examples of the built-in rules, or of those in folders of your own."""
     from archlint.engine import run_examples
+    from archlint.reporters.view import plural
 
-    results = run_examples(_loaded(folders))
+    results = run_examples(_loaded(folders, builtin=not folders))
     for result in results:
         if verbose or result.problem:
             place = f"{result.rule}, example {result.number} ({'flag' if result.flag else 'pass'})"
@@ -167,12 +168,12 @@ def test(folders: tuple[str, ...], verbose: bool) -> int:
     return FINDINGS if failed else 0
 
 
-def _loaded(folders: Sequence[str]) -> RuleSet:
+def _loaded(folders: Sequence[str], builtin: bool = True) -> RuleSet:
     from pathlib import Path
 
     from archlint.engine import load
 
-    return load([Path(folder) for folder in folders])
+    return load([Path(folder) for folder in folders], builtin=builtin)
 
 
 def _facts(path: str) -> Facts:
