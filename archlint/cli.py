@@ -162,9 +162,8 @@ def test(folders: tuple[str, ...], verbose: bool) -> int:
             place = f"{result.rule}, example {result.number} ({'flag' if result.flag else 'pass'})"
             click.echo(f"{place}: {result.problem or 'holds'}")
     failed = sum(result.problem is not None for result in results)
-    click.echo(
-        f"{len(results)} examples of {len({result.rule for result in results})} rules, {failed} failed"
-    )
+    tested = plural(len({result.rule for result in results}), "rule")
+    click.echo(f"{plural(len(results), 'example')} of {tested}, {failed} failed")
     return FINDINGS if failed else 0
 
 
