@@ -50,13 +50,13 @@ def row_of(native: str) -> Row:
 
 def _attr(value: RawAttr) -> Attr:
     if isinstance(value, int | float | str | bool | tuple):
-        return None if value != value else value
+        return None if _has_nan(value) else value
     return None
 
 
 def _simple(raw: RawNode) -> Attrs:
     found = {key: _attr(value) for key, value in raw.attrs.items()}
-    return {key: value for key, value in found.items() if value is not None and not _has_nan(value)}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _has_nan(value: Attr) -> bool:

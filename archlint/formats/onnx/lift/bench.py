@@ -45,7 +45,7 @@ class Bench:
         self._constants = outer.new_child(dict(constants))
         self._own = constants
         self._slots = {value: slot for slot, node in enumerate(nodes) for value in node.outputs if value}
-        self._names = {node.name for node in nodes}
+        self._names = {node.name: slot for slot, node in enumerate(nodes)}
         self._uses: dict[str, int] = {}
         for node in nodes:
             self._add_uses(node)
@@ -143,8 +143,7 @@ class Bench:
 
     def replace(self, last: Node, new: Node) -> Node:
         """Puts ``new``, which makes the same outputs, in the place of ``last``; if need be under its name."""
-        slot = self._slots[next(value for value in last.outputs if value)]
-        self._names.discard(last.name)
+        slot = self._names.pop(last.name)
         self._add_uses(new)
         self._nodes[slot] = None
         for value in last.outputs:
@@ -153,10 +152,11 @@ class Bench:
         self._drop_uses(last)
         if new.name in self._names:
             new = replace(new, name=last.name)
-        self._names.add(new.name)
+        self._names[new.name] = slot
         self._nodes[slot] = new
         for value in new.outputs:
-            self._slots[value] = slot
+            if value:
+                self._slots[value] = slot
         return new
 
     def bypass(self, node: Node, value: str) -> None:
@@ -191,11 +191,9 @@ class Bench:
                     waiting.append(maker)
 
     def _remove(self, node: Node) -> None:
-        self._names.discard(node.name)
+        self._nodes[self._names.pop(node.name)] = None
         for value in node.outputs:
-            slot = self._slots.pop(value, None)
-            if slot is not None:
-                self._nodes[slot] = None
+            self._slots.pop(value, None)
 
 
 _SCALAR_OPS: Mapping[str, Callable[..., float]] = {
