@@ -100,8 +100,8 @@ def _axes_of(found: Trace, basis: Basis, value: str) -> Axes:
 
 
 def _followed(step: Step) -> tuple[Axes, frozenset[Origin]]:
-    rule = _rule_of(step.node)
-    if rule is None or (step.node.inputs and step.ins[0] is None):
+    rule = _rule_of(step.node) if step.node.inputs else _constant
+    if rule is None or (step.ins and step.ins[0] is None):
         return None, NONE
     if step.node.attrs.get("time_distributed"):
         return _per_step(step, rule)

@@ -191,7 +191,7 @@ def _points(output: str, dims: Mapping[str, Dim]) -> int | None:
 def _einsum_dense(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     source = at(ins, 0)
     stated = node.attrs.get("output_shape")
-    if source.shape is None or not isinstance(stated, tuple):
+    if not source.shape or not isinstance(stated, tuple):
         return (Tensor(source.dtype),)
     rest = tuple(dim if isinstance(dim, int) else None for dim in stated)
     terms = _terms(word(node, "equation"))

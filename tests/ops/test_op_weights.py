@@ -45,7 +45,8 @@ ROWS = [
     (
         "RNN(a) units=5 direction=bidirectional use_bias=false",
         "N,7,3",
-        "forward_kernel 3,5 | forward_recurrent_kernel 5,5 | backward_kernel 3,5 | backward_recurrent_kernel 5,5",
+        "forward_kernel 3,5 | forward_recurrent_kernel 5,5 | "
+        "backward_kernel 3,5 | backward_recurrent_kernel 5,5",
     ),
     (
         "ConvLSTM(a) filters=4 kernel=(3,3)",
