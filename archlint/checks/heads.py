@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure, check, maps
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         "map": "spatial lengths of the map",
         "axes": "how many spatial axes it has",
         "channels": "its channels",
+        "seen": "pixels of the image that a unit of the map sees, where it sees most; 0 when not known",
+        "shortest": "length of the shortest spatial axis of the image; 0 when not known",
         "task": "what the head does: classification, regression or, when neither is known, other",
         "per_position": "whether the dense layer has about one unit per pixel, as policies on boards have",
         "pooled": "parameters of the model with global pooling in place of the flattening",
@@ -81,6 +83,7 @@ def _flattened(facts: Facts, found: _Flattened) -> Match | Unsure:
     norms = sum((count or 0) - (count or 0) // positions for count in spread)
     head = facts.head(dense)
     direct, direct_macs, classifier = _direct(facts, found, total)
+    seen, shortest = sight(facts, found.flatten.inputs[0]) or (0, 0)
     return Match(
         {"flatten": found.flatten, "dense": dense},
         {
@@ -88,6 +91,8 @@ def _flattened(facts: Facts, found: _Flattened) -> Match | Unsure:
             "map": found.size,
             "axes": len(found.size),
             "channels": found.channels,
+            "seen": seen,
+            "shortest": shortest,
             "task": head.task or "other",
             "per_position": positions >= 25 and abs(units - positions) <= 2,
             "pooled": total - norms - held + found.channels * units + bias,
@@ -113,6 +118,17 @@ def _direct(facts: Facts, found: _Flattened, total: int) -> tuple[int, int, str]
     bias = units if last.param("bias") is not None else 0
     left = total - sum(count or 0 for count in params) + found.channels * units + bias
     return left, sum(count or 0 for count in work) - found.channels * units, last.name
+
+
+def sight(facts: Facts, value: str) -> tuple[int, int] | None:
+    """Pixels that an element sees at most along an axis, and the shortest axis; None when not known."""
+    field = facts.receptive_field(value)
+    shape = facts.shape(field.input) if field else None
+    lengths = [shape[axis] for axis in field.axes] if field and shape else []
+    known = [length for length in lengths if isinstance(length, int)]
+    if field is None or not known or len(known) < len(lengths) or inf in field.largest:
+        return None
+    return int(max(field.largest)), min(known)
 
 
 def after(facts: Facts, node: Node) -> list[Node]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure
 from archlint.engine.choose import check_options, option_values
-from archlint.engine.match import Index, matches
+from archlint.engine.match import Bound, Index, matches, readers
 from archlint.engine.rule import Outcome, Rule, RuleSet
 from archlint.engine.scene import Expr, Scene
 from archlint.engine.values import UNKNOWN, Value, every, truth
@@ -74,10 +74,19 @@ def places(rule: Rule, facts: Facts, index: Index, options: Mapping[str, Attr]) 
         yield from rule.check(facts, **settings)
     elif rule.match:
         for bound in matches(index, rule.match):
-            if not rule.absent or next(matches(index, rule.absent, bound), None) is None:
-                yield Match(bound)
+            if rule.absent and next(matches(index, rule.absent, bound), None) is not None:
+                continue
+            stranger = _stranger(rule, index, bound)
+            yield Unsure(stranger, f"what '{stranger.name}' does is unknown") if stranger else Match(bound)
     else:
         yield Match()
+
+
+def _stranger(rule: Rule, index: Index, bound: Bound) -> Node | None:
+    """An unknown node where ``absent`` says that something is not there; it might be just that."""
+    edges = [edge for pattern in rule.absent for edge in pattern.edges if edge.source in bound]
+    near = (node for edge in edges for node in readers(index, bound[edge.source or ""], edge))
+    return next((node for node in near if node.op == "Unknown"), None)
 
 
 def scene_of(rule: Rule, facts: Facts, match: Match, options: Mapping[str, Attr]) -> Scene:

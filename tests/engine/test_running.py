@@ -34,7 +34,7 @@ def test_a_finding_carries_the_numbers_of_its_message():
     outcome = judge(HEAD.format(n="N", size=32, units=100), only("flatten-into-large-dense"))
     (finding,) = outcome.findings
     assert 30 * 30 * 64 * 100 + 100 == finding.values["dense.params"]
-    assert ("f", "the 30×30 map is flattened here") == finding.related[0]
+    assert ("f", "the 30×30 map is flattened here; a unit of it sees 3 of 32 pixels") == finding.related[0]
     assert ("head", "fc", "warning") == (finding.family, finding.node, finding.severity)
 
 
@@ -202,3 +202,50 @@ def test_a_failing_example_is_told_apart_from_a_holding_one(tmp_path):
     assert ["the message must say 'that is 2 node(s) with 6,500 parameters'"] == [
         result.problem.split(";")[0] for result in results if result.problem
     ]
+
+
+def test_an_unknown_neighbour_is_not_taken_for_an_absent_one(tmp_path):
+    rule_file(tmp_path, "no-activation", more="absent:\n  a: {trait: activation, input: d}")
+    rules = load([tmp_path], builtin=False)
+    text = "input x float32[N,4]\nd = Dense(x) units=4\nn = {}(d)\noutput n"
+    assert 1 == len(judge(text.format("Identity"), rules).findings)
+    assert 0 == len(judge(text.format("Relu"), rules).findings)
+    outcome = judge(text.format("Unknown"), rules)
+    assert ((), "what 'n' does is unknown") == (outcome.findings, outcome.silences[0].reason)
+
+
+def test_a_rule_on_the_whole_model_is_judged_once(tmp_path):
+    text = RULE.replace("match:\n  d: {{op: Dense}}", "each: model")
+    where = "model.params > 4"
+    (tmp_path / "budget.yaml").write_text(text.format(message="{model.params:si}", where=where, more=""))
+    outcome = judge("input x float32[N,4]\nd = Dense(x) units=4\noutput d", load([tmp_path], builtin=False))
+    assert [("20", None)] == [(finding.message, finding.node) for finding in outcome.findings]
+
+
+def test_the_first_case_of_severity_that_holds_is_taken(tmp_path):
+    text = RULE.replace("severity: info", "severity: [{{when: d.units > 9, is: error}}, {{is: info}}]")
+    (tmp_path / "cases.yaml").write_text(text.format(message="{d}", where="true", more=""))
+    rules = load([tmp_path], builtin=False)
+    model = "input x float32[N,4]\nd = Dense(x) units={}\noutput d"
+    assert "error" == judge(model.format(10), rules).findings[0].severity
+    assert "info" == judge(model.format(9), rules).findings[0].severity
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("{d.params:si}", "1.3M"),
+        ("{d.params:,}", "1,312,000"),
+        ("{d.in_shape:shape}", "1024"),
+        ("{d.in_shape:dims}", "?×1024"),
+        ("{d.share:.0%} of {{all}}", "100% of {all}"),
+        ("{d.params:bytes}", "1.3 MB"),
+        ("{d.use_bias} {d.op}", "true Dense"),
+        ("{d.in_shape[0]}", "?"),
+    ],
+)
+def test_a_placeholder_is_written_as_its_format_says(tmp_path, message, words):
+    (tmp_path / "words.yaml").write_text(RULE.format(message=message, where="true", more=""))
+    model = "input x float32[N,1024]\nd = Dense(x) units=1280\noutput d"
+    outcome = judge(model, load([tmp_path], builtin=False))
+    assert words == outcome.findings[0].message
