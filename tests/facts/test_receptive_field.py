@@ -105,7 +105,7 @@ def test_a_model_without_windows_has_no_fields() -> None:
 
 
 def test_resnet50_sees_483_pixels() -> None:
-    """Araujo, Norris & Sim 2019, distill.pub/2019/computing-receptive-fields: ResNet-50, stride in the 1×1."""
+    """Araujo, Norris & Sim 2019, distill.pub/2019/computing-receptive-fields, for a stride in the 1×1."""
     lines = [
         "input x float32[N,224,224,3]",
         "c = Conv(x) filters=8 kernel=(7,7) strides=(2,2) padding=same",
