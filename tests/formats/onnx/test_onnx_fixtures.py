@@ -18,9 +18,11 @@ OPS = {
     "torch_legacy_mean": "Conv Relu BatchNormalization Relu GlobalAveragePool Dense",
     "torch_legacy_amax": "Conv Relu BatchNormalization Relu GlobalMaxPool Dense",
     "torch_legacy_adaptive": "Conv Relu BatchNormalization Relu GlobalAveragePool Dense",
-    "torch_legacy_mobilenet_block": "Conv HardSwish Conv Relu GlobalAveragePool Conv Relu Conv HardSigmoid Mul Conv Add",
+    "torch_legacy_mobilenet_block": "Conv HardSwish Conv Relu GlobalAveragePool Conv Relu Conv HardSigmoid"
+    " Mul Conv Add",
     "torch_legacy_unet": "Conv Swish MaxPool Conv Mish ConvTranspose Concat Conv Resize",
-    "tf2onnx_cnn": "Transpose Conv Relu MaxPool BatchNormalization Conv Relu Transpose Flatten Dense Relu Dense Softmax",
+    "tf2onnx_cnn": "Transpose Conv Relu MaxPool BatchNormalization Conv Relu Transpose Flatten Dense Relu"
+    " Dense Softmax",
     "tf2onnx_pool": "Transpose Conv Relu GlobalMaxPool GlobalAveragePool Dense",
     "tf2onnx_convnext_block": "Transpose Conv Conv LayerNormalization Transpose Dense Gelu Dense Swish",
     "tf2onnx_norm": "Mul Add Transpose Conv Gelu LayerNormalization Transpose Dense BatchNormalization",
