@@ -66,12 +66,7 @@ def build_rule(identity: Identity, data: Any, read_examples: Callable[[Rule], tu
 
     Raises: SchemaError: the first thing that does not hold.
     """
-    if not isinstance(data, dict):
-        raise SchemaError((), "a rule file is a mapping of keys, such as summary: …")
-    keys(data, KEYS, ())
-    for key in _REQUIRED:
-        if key not in data:
-            raise SchemaError((), f"the key '{key}' is missing", KEYS[key])
+    _has_the_keys(data)
     options = _options(mapping(data, ("options",)))
     match = match_patterns(data.get("match"))
     check = _check(data)
@@ -113,6 +108,15 @@ def build_rule(identity: Identity, data: Any, read_examples: Callable[[Rule], tu
         yields_to=strings(data, ("yields_to",)),
         read_examples=read_examples,
     )
+
+
+def _has_the_keys(data: Any) -> None:
+    if not isinstance(data, dict):
+        raise SchemaError((), "a rule file is a mapping of keys, such as summary: …")
+    keys(data, KEYS, ())
+    for key in _REQUIRED:
+        if key not in data:
+            raise SchemaError((), f"the key '{key}' is missing", KEYS[key])
 
 
 def keys(data: Mapping[Any, Any], known: Mapping[str, object] | tuple[str, ...], path: Path) -> None:
