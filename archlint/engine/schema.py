@@ -126,7 +126,8 @@ def keys(data: Mapping[Any, Any], known: Mapping[str, object] | tuple[str, ...],
     """
     for key in data:
         if key not in known:
-            advice = suggest(str(key), known)
+            comma = "a comma inside {…} starts a new key; put the text in quotes" if data[key] is None else ""
+            advice = comma or suggest(str(key), known)
             raise SchemaError((*path, str(key)), f"unknown key '{key}'", advice, on_key=True)
 
 

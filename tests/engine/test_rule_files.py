@@ -117,6 +117,7 @@ def test_a_mistake_is_shown_with_line_caret_and_suggestion(tmp_path):
         ),
         ("sources: []", "sources: [", ":"),
         ("examples:", "exampels:", "the key 'examples' is missing"),
+        ("help: the most units", "help: the most, of units", "a comma inside {…} starts a new key"),
         ("{type: int", "{type: integer", "'type' is one of int, float, bool, str, list"),
     ],
 )
