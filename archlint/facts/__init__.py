@@ -46,7 +46,7 @@ from functools import cached_property
 from archlint.facts.axes import Axes, Origin, Trace, spatial_inputs, trace
 from archlint.facts.basis import Basis
 from archlint.facts.blockers import Blocker, spatial_blockers
-from archlint.facts.cost import node_macs, total_macs
+from archlint.facts.cost import batch_of_one, node_macs, total_macs
 from archlint.facts.head import Head, head_of
 from archlint.facts.linear import linear_regions
 from archlint.facts.memory import Peak, activation_peak, tensor_bytes
@@ -141,11 +141,15 @@ class Facts:
 
     def macs_of(self, node: Node) -> int | None:
         """Multiply-accumulates for a batch of one, bodies included."""
-        return node_macs(self._basis, node)
+        return node_macs(self._single, node)
+
+    @cached_property
+    def _single(self) -> Basis:
+        return batch_of_one(self._basis)
 
     @cached_property
     def _macs(self) -> tuple[int, int | None]:
-        return total_macs(self._basis)
+        return total_macs(self._single)
 
     @property
     def macs(self) -> int | None:

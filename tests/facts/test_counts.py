@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from archlint.facts import Facts
 from archlint.graph import parse
 from archlint.ops import build
@@ -187,3 +189,43 @@ def test_a_skip_connection_keeps_its_value_alive() -> None:
 
 def test_the_peak_is_unknown_when_a_size_is() -> None:
     assert facts_of("input x float32[N,?]\ny = Relu(x)\noutput y").activation_peak is None
+
+
+@pytest.mark.parametrize("batch", ["N", "?", "1", "8"])
+def test_what_is_folded_into_the_batch_axis_counts(batch: str) -> None:
+    # 3 heads of 7 × 7 positions of 4 features: 2 · 3 · 7 · 7 · 4 multiply-adds a sample.
+    rows = f"{batch}" if batch.isdigit() else "-1"
+    heads = str(3 * int(batch)) if batch.isdigit() else "-1"
+    facts = facts_of(f"""
+        input x float32[{batch},3,7,4]
+        q = Reshape(x) shape=({heads},7,4)
+        k = Transpose(q) perm=(0,2,1)
+        s = MatMul(q, k)
+        m = MatMul(s, q)
+        y = Reshape(m) shape=({rows},3,7,4)
+        output y
+    """)
+    assert facts.macs == 2 * 3 * 7 * 7 * 4
+
+
+def test_steps_on_the_first_axis_count() -> None:
+    facts = facts_of("""
+        input x float32[N,7,3]
+        t = Transpose(x) perm=(1,0,2)
+        d = Dense(t) units=5
+        y = LSTM(d) units=4 time_axis=0
+        output y
+    """)
+    assert facts.macs == 7 * 3 * 5 + 7 * 4 * 4 * (5 + 4)
+
+
+def test_how_much_data_folds_into_the_batch_may_be_unknown() -> None:
+    facts = facts_of("""
+        input x float32[N,7,3]
+        i = NonZero(x)
+        t = Transpose(i) perm=(1,0)
+        f = Cast(t) to=float32
+        y = Dense(f) units=5
+        output y
+    """)
+    assert facts.macs is None
