@@ -76,7 +76,7 @@ def test_reading_back_what_was_written_gives_the_same_graph(graph):
 
 
 def test_a_line_shows_op_attributes_params_and_types():
-    text = "fc = Dense<Dense top fc>(x) units=10 | kernel float32[5,10], bias float32[10] frozen -> float32[N,10]"
+    text = "fc = Dense<Dense top fc>(x) units=10 | kernel float32[5,10], bias float32[10] frozen"
     node = parse(f"input x float32[N,5]\n{text}\noutput fc\n").nodes[0]
     assert Origin("Dense", ("top", "fc")) == node.origin
     assert {"units": 10} == node.attrs
