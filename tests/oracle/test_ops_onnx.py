@@ -1,4 +1,4 @@
-"""Every operator of ONNX on the models of its own backend tests: shapes against onnx, and against real data."""
+"""Every operator on the models of onnx's own backend tests: shapes against onnx, and against real data."""
 
 from __future__ import annotations
 
