@@ -11,10 +11,13 @@ import os
 from collections.abc import Iterator
 from typing import Protocol
 
-from archlint.formats.base import MAX_TEXT_BYTES
+from archlint.formats.base import MAX_NODES, MAX_TEXT_BYTES
 
 LOAD_BYTES = 1 << 15
 """Messages up to this size are taken into memory whole; larger ones are walked in the file."""
+
+MAX_MESSAGES = 2 * MAX_NODES
+"""Most nodes, tensors, attributes and declared values in a file, bodies and functions included."""
 
 FIRST_CHUNK = 1 << 9
 LAST_CHUNK = 1 << 17
@@ -33,6 +36,23 @@ class MalformedError(Exception):
         self.what = what
 
 
+class Budget:
+    """How many messages may still be taken up; each costs some 500 bytes as a record."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MAX_MESSAGES
+
+    def spend(self, at: int) -> None:
+        """Counts one message."""
+        self.left -= 1
+        if self.left < 0:
+            raise MalformedError(
+                f"byte {at}", f"it holds more than {MAX_MESSAGES} nodes, tensors and attributes"
+            )
+
+
 class Source(Protocol):
     """Bytes that can be walked as protobuf messages."""
 
@@ -49,14 +69,16 @@ class Source(Protocol):
 class Memory:
     """A source that is in memory; ``base`` is where its first byte lies in the file."""
 
-    __slots__ = ("base", "data")
+    __slots__ = ("base", "budget", "data")
 
-    def __init__(self, data: bytes, base: int) -> None:
+    def __init__(self, data: bytes, base: int, budget: Budget) -> None:
         self.data = data
         self.base = base
+        self.budget = budget
 
     def settle(self, start: int, end: int) -> tuple[Source, int, int]:
         """Itself."""
+        self.budget.spend(self.base + start)
         return self, start, end
 
     def content(self, start: int, end: int) -> bytes:
@@ -112,6 +134,7 @@ class File:
         self.size = size
         self.bytes_read = 0
         self.bytes_used = 0
+        self._budget = Budget()
         self._descriptor = descriptor
         self._chunk = b""
         self._chunk_at = 0
@@ -119,9 +142,10 @@ class File:
 
     def settle(self, start: int, end: int) -> tuple[Source, int, int]:
         """The same stretch, in memory if it is small."""
+        self._budget.spend(start)
         if end - start > LOAD_BYTES:
             return self, start, end
-        return Memory(self.content(start, end), start), 0, end - start
+        return Memory(self.content(start, end), start, self._budget), 0, end - start
 
     def content(self, start: int, end: int) -> bytes:
         """The bytes at ``start..end``; bounded in sum, so that no claim makes memory run out."""
@@ -139,7 +163,7 @@ class File:
         at = start
         while at < end:
             head = self.content(at, min(at + 20, end))
-            walk = Memory(head, at)
+            walk = Memory(head, at, self._budget)
             tag, used = walk._varint(0, len(head))
             kind = tag & 7
             if kind in (VARINT, BYTES):

@@ -87,6 +87,18 @@ CASES: dict[str, tuple[list[onnx.NodeProto], list[onnx.ValueInfoProto], list[Ten
         [integers("t", -1, 144)],
         ["Reshape(x) shape=(-1,144)"],
     ),
+    "a reshape that moves a single channel": (
+        [n("Reshape", ["x", "t"], ["y"])],
+        [value("x", "N", 28, 14, 1)],
+        [integers("t", -1, 1, 28, 14)],
+        ["Transpose(x) perm=(0,3,1,2)"],
+    ),
+    "a reshape that moves two channels is no transpose": (
+        [n("Reshape", ["x", "t"], ["y"])],
+        [value("x", "N", 28, 14, 2)],
+        [integers("t", -1, 2, 28, 14)],
+        ["Reshape(x) shape=(-1,2,28,14)"],
+    ),
     "flatten by shape arithmetic": (
         [
             SHAPE,

@@ -167,6 +167,14 @@ def test_a_claim_of_100_000_nests_is_refused(tmp_path: Path) -> None:
         read_bytes(field(7, prefix), tmp_path)
 
 
+def test_more_messages_than_any_model_has_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archlint.formats.onnx.wire.MAX_MESSAGES", 1_000)
+    with pytest.raises(ReadError, match="more than 1000 nodes, tensors and attributes"):
+        read_bytes(field(7, field(1, b"") * 1_001), tmp_path)
+
+
 def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.onnx")
     with pytest.raises(ReadError, match="not a regular file"):

@@ -2,6 +2,8 @@
 
 before: ``Reshape(x, [N, -1])``, ``Reshape(x, [-1, 25088])`` or ``Reshape(x, Concat(Slice(Shape(x)), 25088))``
 after: ``Flatten(x)``
+before (tf2onnx, of one channel): ``Reshape(x[N,28,28,1], [-1,1,28,28])``
+after: ``Transpose(x) perm=(0,3,1,2)``
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ def lift(bench: Bench) -> None:
         shape = bench.shape(node.inputs[0])
         if is_flatten(shape, target, bool(node.attrs.get("allowzero"))):
             bench.replace(node, replace(node, op="Flatten", inputs=node.inputs[:1], attrs={}))
+        elif perm := _channel_move(shape, target):
+            bench.replace(node, replace(node, op="Transpose", inputs=node.inputs[:1], attrs={"perm": perm}))
         elif len(node.inputs) > 1 or node.attrs.get("allowzero"):
             whole = _whole(shape, target)
             if whole is not None and not (node.attrs.get("allowzero") and 0 in target):
@@ -47,6 +51,20 @@ def is_flatten(shape: Shape, target: Values, allow_zero: bool = False) -> bool:
     if first == -1:
         return joined is not None and second == joined
     return keeps and (second == -1 or (joined is not None and second == joined))
+
+
+def _channel_move(shape: Shape, target: Values) -> tuple[int, ...]:
+    """The permutation, when a target only moves a single channel from the last axis to axis 1 or back."""
+    if shape is None or len(shape) < 3 or len(target) != len(shape) or target[0] not in (-1, 0, shape[0]):
+        return ()
+    rank, moved = len(shape), tuple(target[1:])
+    if None in shape[1:] or moved == shape[1:] or 0 in moved or target[0] is None:
+        return ()
+    if shape[-1] == 1 and moved == (1, *shape[1:-1]):
+        return (0, rank - 1, *range(1, rank - 1))
+    if shape[1] == 1 and moved == (*shape[2:], 1):
+        return (0, *range(2, rank), 1)
+    return ()
 
 
 def _whole(shape: Shape, target: Values) -> tuple[int, ...] | None:
