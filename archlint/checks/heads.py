@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def flatten_into_dense(facts: Facts) -> Iterator[Match | Unsure]:
     """Dense layers that read a flattened map of a convolutional trunk, with what pooling would leave."""
     for flatten in facts.graph.nodes:
-        if flatten.op != "Flatten" or not flatten.inputs or not facts.conv_upstream(flatten):
+        if flatten.op != "Flatten" or not _is_wired(flatten) or not facts.conv_upstream(flatten):
             continue
         size, channels = maps.map_size(facts, flatten), maps.map_channels(facts, flatten)
         if size is None:
@@ -62,7 +62,7 @@ def _first_dense(facts: Facts, flatten: Node) -> Iterator[tuple[Node, tuple[Node
     """The dense layers that read a flattened map, each with the norms that stand before it."""
     waiting: list[tuple[str, tuple[Node, ...]]] = [(flatten.outputs[0], ())]
     for value, norms in waiting:
-        for node in facts.graph.consumers.get(value, ()):
+        for node in filter(_is_wired, facts.graph.consumers.get(value, ())):
             if node.op == "Dense" and node.inputs[0] == value:
                 yield node, norms
             elif node.op == "BatchNormalization":
@@ -151,7 +151,7 @@ def after(facts: Facts, node: Node) -> list[Node]:
 def dense_after_pool(facts: Facts) -> Iterator[Match | Unsure]:
     """Global pools whose chain to an output has dense layers besides the last one."""
     for pool in facts.graph.nodes:
-        if not has_trait(pool, "global_pool") or not facts.conv_upstream(pool):
+        if not has_trait(pool, "global_pool") or not _is_wired(pool) or not facts.conv_upstream(pool):
             continue
         chain = after(facts, pool)
         if (
@@ -170,6 +170,10 @@ def dense_after_pool(facts: Facts) -> Iterator[Match | Unsure]:
             yield Match({"pool": pool, "dense": largest}, {"hidden": sum(known), "count": len(hidden)})
 
 
+def _is_wired(node: Node) -> bool:
+    return bool(node.inputs and node.outputs)
+
+
 def is_plain(node: Node) -> bool:
     """Whether a node of a head is a dense layer or acts on each feature by itself."""
     plain = ("activation", "random", "transparent", "cast", "reshaping")
@@ -183,7 +187,7 @@ def is_plain(node: Node) -> bool:
 def full_map_pools(facts: Facts) -> Iterator[Match | Unsure]:
     """Pools of a fixed window that is just as large as the map, in front of a flattening."""
     for pool in facts.graph.nodes:
-        if pool.op not in ("AveragePool", "MaxPool"):
+        if pool.op not in ("AveragePool", "MaxPool") or not _is_wired(pool):
             continue
         size, window = maps.map_size(facts, pool), maps.reach(facts, pool)
         if size is None or window is None or None in size or size != window or prod(n or 0 for n in size) < 4:

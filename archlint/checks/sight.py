@@ -67,7 +67,9 @@ def fixed_only_by_flatten(facts: Facts) -> Iterator[Match | Unsure]:
 def pool_sight(facts: Facts) -> Iterator[Match | Unsure]:
     """Global pools in front of an output, with what the units that they pool see of an image."""
     for pool in facts.graph.nodes:
-        if not has_trait(pool, "global_pool") or not facts.conv_upstream(pool) or not _is_head(facts, pool):
+        if not has_trait(pool, "global_pool") or not pool.outputs or not facts.conv_upstream(pool):
+            continue
+        if not _is_head(facts, pool):
             continue
         field = facts.receptive_field(pool.inputs[0])
         if field is None:

@@ -210,12 +210,25 @@ def attributes_of(ops: frozenset[str] | None) -> tuple[str, ...]:
 
 @cache
 def attribute(name: str) -> Get:
-    """How a setting of a node is read: its own, else the op's default; none for ops without it."""
+    """How a setting of a node is read: its own, else the op's default; none for ops without it.
+
+    Files can hold anything: a setting of another kind than its default (text for a number) is unknown.
+    """
 
     def get(_: Facts, node: Node) -> Value:
-        if name in node.attrs:
-            return node.attrs[name]
         op = TABLE.get(node.op)
-        return op.attrs.get(name) if op else UNKNOWN
+        if op is None:
+            return UNKNOWN
+        default = op.attrs.get(name)
+        value = node.attrs.get(name, default)
+        if isinstance(default, bool):
+            return bool(value) if value in (0, 1) else UNKNOWN
+        if isinstance(default, int | float) and not _is_number(value):
+            return UNKNOWN
+        return value
 
     return get
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
