@@ -128,12 +128,14 @@ def rule(name: str, folders: tuple[str, ...]) -> None:
 
 
 @archlint.command()
+@click.option("--vocabulary", is_flag=True, help="Instead, every fact, function and op that a rule can use.")
 @_rule_folders
-def rules(folders: tuple[str, ...]) -> None:
+def rules(vocabulary: bool, folders: tuple[str, ...]) -> None:
     """List all rules."""
     from archlint.engine import listing
+    from archlint.engine import vocabulary as words
 
-    click.echo(listing(_loaded(folders)))
+    click.echo(words() if vocabulary else listing(_loaded(folders)))
 
 
 @archlint.command()

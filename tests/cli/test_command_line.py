@@ -232,6 +232,12 @@ def test_rules_lists_every_rule_that_a_report_counts() -> None:
     assert RULE in listed
 
 
+def test_rules_lists_the_words_that_rules_are_written_in() -> None:
+    words = run("rules", "--vocabulary").stdout
+    assert "GlobalAveragePool" in words
+    assert "macs" in words
+
+
 def test_rule_says_what_it_flags_and_its_sources() -> None:
     text = run("rule", RULE).stdout
     assert RULE in text
