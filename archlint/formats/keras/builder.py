@@ -16,7 +16,7 @@ MAX_MODEL_DEPTH = 64
 """Deepest nesting of models that is followed; the deepest seen in a real file is 4."""
 
 
-MAX_CALLS = 250_000
+MAX_CALLS = 30_000
 """Most layer calls that are followed, shared models counted each time; real files have up to 3,000."""
 
 MAX_OUTPUTS = 1000

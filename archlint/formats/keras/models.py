@@ -126,12 +126,17 @@ def _sequential(
         name = item.name
         if item.cls == "InputLayer":
             continue
-        if len(values) == 1 and builder.tensors[values[0]].shape is None:
-            builder.declare(values[0], TensorType(None, _built_shape(item)))
+        _declare_built(builder, item, values)
         argument: Arg = values[0] if len(values) == 1 else list(values)
         values = translate(Call(builder, item, (argument,), {}, per_step))
         builder.per_step = per_step
     return Outputs(values, [name] * len(values))
+
+
+def _declare_built(builder: Builder, layer: Layer, values: Sequence[Val]) -> None:
+    """Notes what a layer was built with when nothing else is known of its one input."""
+    if len(values) == 1 and builder.tensors[values[0]].shape is None:
+        builder.declare(values[0], TensorType(None, _built_shape(layer)))
 
 
 def _built_shape(layer: Layer) -> Shape:
@@ -334,6 +339,7 @@ class _Functional:
         for key in [key for key in kwargs if key == "mask" or key in _MASKS]:
             self.builder.ignored.update(values_of(kwargs.pop(key)))
         self.builder.per_step = self.per_step
+        _declare_built(self.builder, layer, values_of(args))
         call = Call(self.builder, layer, args, kwargs, self.per_step)
         self.done[name, index] = translate(call)
         self.builder.per_step = self.per_step
