@@ -65,7 +65,7 @@ def broken_configs(draw: st.DrawFn) -> Any:
             if kind == "drop":
                 del holder[path[-1]]
             else:
-                holder[path[-1]] = draw(JUNK) if kind == "junk" else copy.deepcopy(other)
+                holder[path[-1]] = copy.deepcopy(draw(JUNK) if kind == "junk" else other)
         except (KeyError, IndexError, TypeError):
             continue
     return config
