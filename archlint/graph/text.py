@@ -42,6 +42,7 @@ _T = TypeVar("_T")
 
 _BARE = re.compile(r"[\w./:;+\-]+")
 _TOKEN = re.compile(r'\s+|#.*|->|[()\[\],=|<>@]|"(?:[^"\\]|\\.)*"|[^\s()\[\],=|<>@"#]+')
+_MARKS = frozenset("()[],=|<>@") | {"->"}
 _LITERALS: dict[str, Attr] = {"true": True, "false": False, "none": None}
 _FLOATS = frozenset({"nan", "inf", "-inf"})
 
@@ -202,7 +203,7 @@ class _Line:
 
     def word(self) -> str:
         token = self.next
-        if not token or (len(token) <= 2 and token in "()[],=|<>@->"):
+        if not token or token in _MARKS:
             raise TextError(self.number, f"expected a name, found '{token or 'the end of the line'}'")
         self.at += 1
         return token
