@@ -133,7 +133,7 @@ def _attrs(attrs: Mapping[str, Attr]) -> str:
 def _name(text: str) -> str:
     if text == "":
         return "_"
-    return text if _BARE.fullmatch(text) and text != "_" else json.dumps(text)
+    return text if _BARE.fullmatch(text) and text not in ("_", "-") else json.dumps(text)
 
 
 def _value(value: Attr) -> str:
@@ -142,7 +142,7 @@ def _value(value: Attr) -> str:
     if isinstance(value, tuple):
         return f"({','.join(_value(item) for item in value)})"
     if isinstance(value, str):
-        plain = _BARE.fullmatch(value) and value != "_" and _word_value(value) == value
+        plain = _BARE.fullmatch(value) and value not in ("_", "-") and _word_value(value) == value
         return value if plain else json.dumps(value)
     return repr(value)
 
