@@ -66,6 +66,15 @@ class FixIdea:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """How several places of one model are said in one finding: its words, what is added up, its fixes."""
+
+    message: Template
+    sum: tuple[str, ...] = ()
+    fixes: tuple[FixIdea, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A model in the text notation that the rule must flag, or must pass, and what it must say."""
 
@@ -104,6 +113,7 @@ class Rule:
     at: str | None
     related: tuple[tuple[str, Template], ...]
     fixes: tuple[FixIdea, ...]
+    together: Together | None
     cost: Expr | None
     formats: tuple[str, ...]
     requires: tuple[str, ...]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure
 from archlint.engine.choose import check_options, option_values
 from archlint.engine.match import Bound, Index, matches, readers
-from archlint.engine.rule import Outcome, Rule, RuleSet
+from archlint.engine.rule import Outcome, Rule, RuleSet, Together
 from archlint.engine.scene import Expr, Scene
 from archlint.engine.values import UNKNOWN, Value, every, truth
 from archlint.findings import SEVERITIES, Finding, Fix, Problem, Silence
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One finding with what orders it: severity, cost, position of its node, rule."""
+    """One finding with what orders it, cost and position of its node, and the scene that it was made from."""
 
     finding: Finding
     cost: float
     position: int
+    scene: Scene
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ def run(rules: RuleSet, facts: Facts, options: Mapping[str, Mapping[str, Attr]] 
     for rule in rules:
         if applies(rule, facts):
             _run_rule(rule, facts, given.get(rule.name) or option_values(rule, {}), tally)
-    kept = _one_per_cause(rules, tally.places)
+    kept = _joined(rules, _one_per_cause(rules, tally.places))
     kept.sort(key=lambda place: (SEVERITIES.index(place.finding.severity), -place.cost, place.position))
     return Outcome(tuple(place.finding for place in kept), tuple(tally.silences), tuple(tally.crashes))
 
@@ -112,7 +113,7 @@ def _run_rule(rule: Rule, facts: Facts, options: Mapping[str, Attr], tally: Tall
             elif verdict and (node.name if node else None) not in seen:
                 seen.add(node.name if node else None)
                 at = tally.positions.get(node.name, 0) if node else -1
-                tally.places.append(Place(_finding(rule, scene, node), _cost(rule, scene), at))
+                tally.places.append(Place(_finding(rule, scene, node), _cost(rule, scene), at, scene))
     except Exception as error:  # a fault in one rule must not silence the others
         where = f"rule {rule.name}" + (f" at node {node.name}" if node else "")
         tally.crashes.append(Problem(where, f"{type(error).__name__}: {error}"))
@@ -160,6 +161,57 @@ def _one_per_cause(rules: RuleSet, found: Iterable[Place]) -> list[Place]:
         for row in rows
         if not any((other, row.finding.node) in spoken for other in rules.by_name[row.finding.rule].yields_to)
     ]
+
+
+SHOWN = 3
+"""How many further places a finding that joins several names; the rest are counted."""
+
+
+def _joined(rules: RuleSet, found: Iterable[Place]) -> list[Place]:
+    """The places, those of one rule and severity joined into one finding where the rule says ``together``."""
+    kept: list[Place] = []
+    groups: dict[tuple[str, str], list[Place]] = {}
+    for place in found:
+        if rules.by_name[place.finding.rule].together is None:
+            kept.append(place)
+        else:
+            groups.setdefault((place.finding.rule, place.finding.severity), []).append(place)
+    for (name, _), rows in groups.items():
+        rule = rules.by_name[name]
+        together = rule.together
+        kept.append(rows[0] if together is None or len(rows) == 1 else _join(rule, together, rows))
+    return kept
+
+
+def _join(rule: Rule, together: Together, rows: list[Place]) -> Place:
+    """One finding at the first of several places; ``values`` names the nodes of all of them."""
+    first = min(rows, key=lambda place: place.position)
+    rest = sorted((place for place in rows if place is not first), key=lambda place: place.position)
+    values: dict[str, Value] = {**first.scene.values, "places": len(rows)}
+    for name in together.sum:
+        values[name] = _sum(place.scene.named(name) for place in rows)
+    scene = Scene(first.scene.facts, first.scene.nodes, values, first.scene.options, rule.let)
+    names = tuple(place.finding.node or "" for place in (first, *rest))
+    shown = {name: _plain(value) for name, value in together.message.values(scene).items()}
+    finding = replace(
+        first.finding,
+        message=together.message.fill(scene),
+        values={**first.finding.values, **shown, "places": len(rows), "nodes": names},
+        related=(*first.finding.related, *((name, "and here") for name in names[1 : SHOWN + 1])),
+        fixes=tuple(
+            Fix(fix.title.fill(scene), fix.level) for fix in together.fixes if _holds(fix.when, scene)
+        ),
+    )
+    return Place(finding, sum(place.cost for place in rows), first.position, scene)
+
+
+def _sum(values: Iterable[Value]) -> Value:
+    total: int | float = 0
+    for value in values:
+        if not isinstance(value, int | float):
+            return UNKNOWN
+        total += value
+    return total
 
 
 def _plain(value: Value) -> Attr:

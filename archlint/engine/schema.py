@@ -10,7 +10,7 @@ from archlint.checks import Check
 from archlint.engine.choose import option_problem
 from archlint.engine.expr import compile_expr
 from archlint.engine.patterns import Path, absent_patterns, match_patterns
-from archlint.engine.rule import Example, FixIdea, Option, Rule, SeverityCase
+from archlint.engine.rule import Example, FixIdea, Option, Rule, SeverityCase, Together
 from archlint.engine.scene import Expr, ExprError, Names, suggest
 from archlint.engine.source import SchemaError
 from archlint.engine.word import Template, compile_template
@@ -34,6 +34,7 @@ KEYS: Mapping[str, str] = {
     "where": "conditions that must all be true",
     "report": "at: the node that is reported; related: other nodes and what they do here",
     "fixes": "changes that help: title, level, when",
+    "together": "message, sum and fixes of the one finding that several places of a model become",
     "cost": "what the finding costs, for the order of findings",
     "formats": "the formats it applies to: keras, onnx",
     "requires": "what must be there for it to run: training",
@@ -100,7 +101,8 @@ def build_rule(identity: Identity, data: Any, read_examples: Callable[[Rule], tu
         where=_where(data.get("where", []), names),
         at=at,
         related=related,
-        fixes=_fixes(data.get("fixes", []), names),
+        fixes=_fixes(data.get("fixes", []), ("fixes",), names),
+        together=_together(data, names),
         cost=expression(data["cost"], ("cost",), names) if "cost" in data else None,
         formats=words(data, ("formats",), FORMATS),
         requires=words(data, ("requires",), REQUIREMENTS),
@@ -329,12 +331,12 @@ def _report(data: Mapping[str, Any], names: Names) -> tuple[str | None, tuple[tu
     return at, tuple(rows)
 
 
-def _fixes(value: Any, names: Names) -> tuple[FixIdea, ...]:
+def _fixes(value: Any, place: Path, names: Names) -> tuple[FixIdea, ...]:
     if not isinstance(value, list):
-        raise SchemaError(("fixes",), "'fixes' is a list of {title, level, when}")
+        raise SchemaError(place, "'fixes' is a list of {title, level, when}")
     found = []
     for index, row in enumerate(value):
-        path: Path = ("fixes", index)
+        path: Path = (*place, index)
         if not isinstance(row, dict) or not {"title", "level"} <= set(row):
             raise SchemaError(path, "a fix is {title, level, when}")
         keys(row, ("title", "level", "when"), path)
@@ -342,6 +344,24 @@ def _fixes(value: Any, names: Names) -> tuple[FixIdea, ...]:
         title = template(row["title"], (*path, "title"), names)
         found.append(FixIdea(title, word(row, (*path, "level"), LEVELS), when))
     return tuple(found)
+
+
+def _together(data: Mapping[str, Any], names: Names) -> Together | None:
+    """``together:`` of a rule; its texts may say ``places``, the number of places that it joins."""
+    if "together" not in data:
+        return None
+    row = mapping(data, ("together",))
+    keys(row, ("message", "sum", "fixes"), ("together",))
+    if "message" not in row:
+        raise SchemaError(("together",), "'together' has a message that says {places}", on_key=True)
+    added = strings(row, ("together", "sum"))
+    for index, name in enumerate(added):
+        if name not in names.values:
+            advice = suggest(name, tuple(names.values))
+            raise SchemaError(("together", "sum", index), f"'{name}' is no named value", advice)
+    more = Names(names.nodes, {**names.values, "places": "number"}, names.options)
+    message = template(row["message"], ("together", "message"), more)
+    return Together(message, added, _fixes(row.get("fixes", []), ("together", "fixes"), more))
 
 
 def _flag(data: Mapping[str, Any], key: str, default: bool) -> bool:

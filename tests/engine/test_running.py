@@ -249,3 +249,32 @@ def test_a_placeholder_is_written_as_its_format_says(tmp_path, message, words):
     model = "input x float32[N,1024]\nd = Dense(x) units=1280\noutput d"
     outcome = judge(model, load([tmp_path], builtin=False))
     assert words == outcome.findings[0].message
+
+
+BIASED = """
+input x float32[N,8,8,3]
+a = Conv(x) filters=16 kernel=(3,3)
+n = BatchNormalization(a)
+b = Conv(n) filters=32 kernel=(3,3)
+m = BatchNormalization(b)
+output m
+"""
+
+
+def test_the_places_of_a_rule_that_says_together_are_one_finding():
+    (finding,) = judge(BIASED, only("bias-before-norm")).findings
+    assert ("a", 48, 2, ("a", "b")) == (
+        finding.node,
+        finding.values["lost"],
+        finding.values["places"],
+        finding.values["nodes"],
+    )
+    assert ("b", "and here") == finding.related[-1]
+    assert "2 layers" in finding.message
+    assert "48 parameters" in finding.message
+
+
+def test_a_single_place_keeps_its_own_message():
+    (finding,) = judge(BIASED.replace("m = BatchN", "m = LayerN"), only("bias-before-norm")).findings
+    assert "n subtracts the mean" in finding.message
+    assert "places" not in finding.values
