@@ -3,6 +3,7 @@
 ::
 
     model tutorial format=keras producer="keras 3.15.1"
+    hazard lambda-code "config.json: config.layers[3] 'scale'" layer=scale
     loss categorical_crossentropy output=0 from_logits=false
     input image float32[N,224,224,3]
     conv1 = Conv<Conv2D conv1>(image) filters=32 kernel=(3,3) | kernel float32[3,3,3,32], bias float32[32]
@@ -29,6 +30,7 @@ from archlint.graph.types import (
     Attr,
     Dim,
     Graph,
+    Hazard,
     Node,
     Origin,
     Param,
@@ -74,6 +76,8 @@ def _lines(graph: Graph, indent: str) -> Iterable[str]:
     if graph.name or graph.format or graph.metadata:
         head = f"{indent}model {_name(graph.name)}"
         yield head + (f" format={_value(graph.format)}" if graph.format else "") + _attrs(graph.metadata)
+    for hazard in graph.hazards:
+        yield f"{indent}hazard {_name(hazard.kind)} {_name(hazard.where)}{_attrs(hazard.attrs)}"
     if graph.training is not None:
         yield f"{indent}training"
         for kind, settings in (
@@ -271,17 +275,20 @@ def _graph(lines: list[_Line], at: int) -> tuple[Graph, int]:
     nodes: list[Node] = []
     outputs: list[str] = []
     declared: dict[str, TensorType] = {}
+    hazards: list[Hazard] = []
     while at < len(lines) and lines[at].indent >= indent:
         line = lines[at]
         if line.indent > indent:
             raise TextError(line.number, "this line is indented more than the one before it")
         at += 1
         keyword = line.next if line.tokens[1:2] not in (["="], [","]) else ""
-        if keyword in ("model", "training", "loss", "metric", "optimizer", "input", "output"):
+        if keyword in ("model", "hazard", "training", "loss", "metric", "optimizer", "input", "output"):
             line.at += 1
         if keyword == "model":
             name, metadata = line.name(), line.attrs()
             format_ = str(metadata.pop("format", ""))
+        elif keyword == "hazard":
+            hazards.append(Hazard(line.name(), line.name(), line.attrs()))
         elif keyword in ("training", "loss", "metric", "optimizer"):
             training = training or {"loss": [], "metric": [], "optimizer": []}
             if keyword != "training":
@@ -307,10 +314,8 @@ def _graph(lines: list[_Line], at: int) -> tuple[Graph, int]:
     if training is not None:
         optimizer = training["optimizer"][0] if training["optimizer"] else None
         compiled = Training(tuple(training["loss"]), tuple(training["metric"]), optimizer)
-    return (
-        Graph(name, format_, tuple(inputs), tuple(nodes), tuple(outputs), declared, compiled, metadata),
-        at,
-    )
+    ends = tuple(inputs), tuple(nodes), tuple(outputs)
+    return Graph(name, format_, *ends, declared, compiled, metadata, tuple(hazards)), at
 
 
 def _parse_setting(line: _Line) -> Setting:

@@ -108,12 +108,26 @@ class Training:
     optimizer: Setting | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """Something in a file that reaches beyond the model, such as code or a path out of its folder.
+
+    ``kind`` is a word that the rules of the security family know ("lambda-code"), ``where`` the place inside
+    the file, ``attrs`` what it names and measures (subject, how, layer, …): never a payload.
+    """
+
+    kind: str
+    where: str
+    attrs: Mapping[str, Attr] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Graph:
     """A model: inputs, nodes in topological order, outputs, and what the file says about them.
 
     ``declared`` holds the types that the file itself states for values. ``metadata`` holds what the
-    file says of itself (producer, opset, ir_version, backend, …). In the body of an If, Loop or Scan
+    file says of itself (producer, opset, ir_version, backend, …). ``hazards`` are what the reader saw
+    in the file that loading it would act on. In the body of an If, Loop or Scan
     a value that nothing in the body produces is captured from the outside.
     """
 
@@ -125,6 +139,7 @@ class Graph:
     declared: Mapping[str, TensorType] = field(default_factory=dict)
     training: Training | None = None
     metadata: Mapping[str, Attr] = field(default_factory=dict)
+    hazards: tuple[Hazard, ...] = ()
 
     @cached_property
     def producers(self) -> Mapping[str, Node]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archlint.errors import TextError
-from archlint.graph import Graph, Node, Origin, Param, Setting, TensorType, Training, parse, render
+from archlint.graph import Graph, Hazard, Node, Origin, Param, Setting, TensorType, Training, parse, render
 
 NAMES = st.text(min_size=1, max_size=8) | st.sampled_from(["_", "?", "12", "->", "-", "a b", "model", "output"])
 DIMS = st.integers(0, 9) | st.none() | NAMES
@@ -28,6 +28,7 @@ PARAMS = st.builds(
     trainable=st.booleans(),
     value=st.none() | st.lists(st.integers() | st.floats(allow_nan=False), max_size=3).map(tuple),
 )
+HAZARDS = st.builds(Hazard, NAMES, NAMES | st.just(""), ATTRS)
 SETTINGS = st.builds(Setting, NAMES, st.none() | st.integers(0, 3), st.booleans(), ATTRS)
 
 
@@ -67,6 +68,7 @@ def graphs(draw, depth=1):
         declared=declared,
         training=draw(st.none() | training),
         metadata=draw(ATTRS),
+        hazards=tuple(draw(st.lists(HAZARDS, max_size=2))),
     )
 
 
