@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from archlint.formats.base import ModelFile, Reader
 from archlint.formats.find import Found, find
-from archlint.graph import Graph
+from archlint.graph import Graph, Weights
 
 
 def _keras() -> Reader:
@@ -35,6 +35,36 @@ READERS: Mapping[str, Callable[[], Reader]] = {
 """Format, as ``find`` names it → what loads its reader. A new format is one row, and its row in ``sniff``."""
 
 
+def _keras_weights(file: ModelFile, graph: Graph) -> Weights:
+    from archlint.formats.keras.variables import KerasWeights
+
+    return KerasWeights(file, graph)
+
+
+def _onnx_weights(file: ModelFile, graph: Graph) -> Weights:
+    from archlint.formats.onnx.weights import OnnxWeights
+
+    return OnnxWeights(file.path)
+
+
+WEIGHTS: Mapping[str, Callable[[ModelFile, Graph], Weights]] = {
+    "keras": _keras_weights,
+    "keras-folder": _keras_weights,
+    "keras-h5": _keras_weights,
+    "onnx": _onnx_weights,
+}
+"""Format → what gives access to its weights; a bare architecture has none."""
+
+
+def open_weights(file: ModelFile, graph: Graph) -> Weights | None:
+    """Access to the stored tensors of a model that was read from ``file``; None for formats without any.
+
+    Nothing is read here, nothing in the file is run, and no link out of the file or its folder is followed.
+    """
+    opener = WEIGHTS.get(file.format)
+    return None if opener is None else opener(file, graph)
+
+
 def read(file: ModelFile) -> Graph:
     """The graph in a model file.
 
@@ -44,4 +74,4 @@ def read(file: ModelFile) -> Graph:
     return READERS[file.format]()(file)
 
 
-__all__ = ["READERS", "Found", "ModelFile", "find", "read"]
+__all__ = ["READERS", "Found", "ModelFile", "find", "open_weights", "read"]

@@ -15,12 +15,15 @@ from archlint.graph.types import (
     Training,
 )
 from archlint.graph.validate import validate
+from archlint.graph.weights import Array, Mismatch, Weights
 
 __all__ = [
+    "Array",
     "Attr",
     "Dim",
     "Graph",
     "Hazard",
+    "Mismatch",
     "Node",
     "Origin",
     "Param",
@@ -28,6 +31,7 @@ __all__ = [
     "Shape",
     "TensorType",
     "Training",
+    "Weights",
     "parse",
     "render",
     "validate",

@@ -60,7 +60,7 @@ def _ships_with_keras(module: str) -> bool:
     return module == "keras" or module.startswith("keras.")
 
 
-def _grouped(layers: Sequence[Layer], model: Layer) -> list[Layer]:
+def grouped(layers: Sequence[Layer], model: Layer) -> list[Layer]:
     """The layers with the place of their weights: snake_case class, numbered per class in the model.
 
     Source: keras/src/saving/saving_lib.py, ``_save_container_state``; op nodes hold no weights.
@@ -114,7 +114,7 @@ def _sequential(
     builder: Builder, layer: Layer, args: Sequence[Arg] | None, parents: tuple[str, ...]
 ) -> Outputs:
     raw = layer.config if isinstance(layer.config.value, list) else layer.config["layers"]
-    items = _grouped([layer_of(item, builder, parents, layer.trainable) for item in raw.items()], layer)
+    items = grouped([layer_of(item, builder, parents, layer.trainable) for item in raw.items()], layer)
     values = values_of(args[0]) if args else []
     if args is None:
         if not items:
@@ -207,7 +207,7 @@ class _Functional:
         self.done: dict[tuple[str, int], list[Val]] = {}
         raws = list(model.config["layers"].items())
         layers = [layer_of(raw, builder, parents, model.trainable) for raw in raws]
-        for raw, layer in zip(raws, _grouped(layers, model), strict=True):
+        for raw, layer in zip(raws, grouped(layers, model), strict=True):
             if layer.name in self.layers:
                 raise raw.error(f"two layers are named '{layer.name}'")
             self.layers[layer.name] = layer

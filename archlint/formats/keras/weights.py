@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import h5py
 
@@ -66,50 +68,65 @@ def params_of(
 
 
 def _open(path: str, format_: str, layer: Sequence[str], prefix: str, trainable: bool) -> tuple[Param, ...]:
-    if format_ == "keras-folder":
-        name = os.path.join(path, WEIGHTS)
-        if os.path.islink(name) or not os.path.isfile(name):
-            return ()
+    with opened(path, format_) as file:
+        return () if file is None else tuple(_params(file, layer, prefix, trainable))
+
+
+@contextmanager
+def opened(path: str, format_: str) -> Iterator[h5py.File | None]:
+    """The HDF5 file that holds a model's weights, open for reading; None when there is none.
+
+    In a ``.keras`` it is read in place inside the zip, which stores it without packing it.
+    """
+    if format_ in ("keras-folder", "keras-h5"):
+        inside = format_ == "keras-folder"
+        name = os.path.join(path, WEIGHTS) if inside else path
+        if not stat.S_ISREG((os.lstat(name) if inside else os.stat(name)).st_mode):
+            yield None
+            return
         with h5py.File(name, "r") as file:
-            return tuple(_params(file, layer, prefix, trainable))
+            yield file
+        return
     with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:
-        if archive.namelist().count(WEIGHTS) != 1:
-            return ()
-        info = archive.getinfo(WEIGHTS)
-        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1:
-            return ()
+        info = archive.getinfo(WEIGHTS) if archive.namelist().count(WEIGHTS) == 1 else None
+        if info is None or info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1:
+            yield None
+            return
         whole.seek(info.header_offset + 26)
         lengths = struct.unpack("<HH", whole.read(4))
         part = _Part(whole, info.header_offset + 30 + sum(lengths), info.file_size)
         with h5py.File(part, "r") as file:
-            return tuple(_params(file, layer, prefix, trainable))
+            yield file
 
 
 def _params(file: h5py.File, layer: Sequence[str], prefix: str, trainable: bool) -> Iterator[Param]:
     group: h5py.Group = file
     for name in layer:
-        found = _hard(group, name)
+        found = hard(group, name)
         if not isinstance(found, h5py.Group):
             return
         group = found
     for count, (role, dataset) in enumerate(_datasets(group, "", 0)):
         if count >= MAX_TENSORS:
             return
-        yield Param(f"{prefix}/{role}", role, tuple(dataset.shape), _dtype(dataset), trainable)
+        yield Param(f"{prefix}/{role}", role, tuple(dataset.shape), dtype_of(dataset), trainable)
 
 
-def _hard(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:
-    """A member that stands in this very file; None for links and external storage."""
+def hard(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:
+    """A member that stands in this very file; None for links, and for tensors stored or mapped elsewhere."""
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         return None
-    return group[name]
+    found = group[name]
+    if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
+        return None
+    return found
 
 
 def _datasets(group: h5py.Group, path: str, depth: int) -> Iterator[tuple[str, h5py.Dataset]]:
     if depth > MAX_GROUP_DEPTH:
         return
     for name in sorted(group):
-        found = _hard(group, name)
+        found = hard(group, name)
         here = f"{path}/{name}" if path else name
         if isinstance(found, h5py.Dataset) and found.shape is not None:
             yield here.replace("vars/", "variable_"), found
@@ -117,6 +134,6 @@ def _datasets(group: h5py.Group, path: str, depth: int) -> Iterator[tuple[str, h
             yield from _datasets(found, here, depth + 1)
 
 
-def _dtype(dataset: h5py.Dataset) -> str:
+def dtype_of(dataset: h5py.Dataset) -> str:
     stated = dataset.attrs.get("dtype") if dataset.dtype.kind == "V" else None
     return stated if isinstance(stated, str) else dataset.dtype.name
