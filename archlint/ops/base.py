@@ -10,6 +10,10 @@ from archlint.graph import Attr, Node, Shape
 Settings = Mapping[str, Attr]
 """Attribute name → default."""
 
+KERNEL_START: Settings = {"kernel_init": None, "kernel_l1": 0.0, "kernel_l2": 0.0}
+"""How training starts and restrains a kernel, as Keras files say: ``kernel_init`` names an
+initialiser that is not Keras's default, glorot_uniform, in snake_case. ONNX files say none of it."""
+
 Value = tuple[int | float | bool | str | None, ...] | None
 """Contents of a small tensor, flat; an element may be a symbol or unknown. None: nothing is known."""
 

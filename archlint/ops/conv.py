@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from archlint.graph import Dim, Node, Shape
-from archlint.ops.base import Op, Settings, Tensor, Weight, at, flag, integer, integers, table
+from archlint.ops.base import KERNEL_START, Op, Settings, Tensor, Weight, at, flag, integer, integers, table
 from archlint.ops.dims import axis_of, known, pads_of, size, spread, transposed_length, window_length
 
 _LAYOUT: Settings = {
@@ -181,11 +181,11 @@ def _kernel_and_bias(node: Node, shape: Shape, filters: int | None) -> Sequence[
 _LEARNED = frozenset({"learned", "linear", "windowed"})
 
 OPS = table(
-    Op("Conv", conv_outputs, _LAYOUT, conv_macs, _conv_weights, _LEARNED),
+    Op("Conv", conv_outputs, {**_LAYOUT, **KERNEL_START}, conv_macs, _conv_weights, _LEARNED),
     Op(
         "ConvTranspose",
         conv_transpose_outputs,
-        {**_LAYOUT, "output_padding": (), "output_shape": ()},
+        {**_LAYOUT, **KERNEL_START, "output_padding": (), "output_shape": ()},
         conv_transpose_macs,
         _conv_transpose_weights,
         _LEARNED,

@@ -6,7 +6,19 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 from archlint.graph import Dim, Node, Shape
-from archlint.ops.base import UNKNOWN, Op, Tensor, Weight, at, flag, integer, integers, table, word
+from archlint.ops.base import (
+    KERNEL_START,
+    UNKNOWN,
+    Op,
+    Tensor,
+    Weight,
+    at,
+    flag,
+    integer,
+    integers,
+    table,
+    word,
+)
 from archlint.ops.dims import agree, axis_of, broadcast, known, per_sample, size
 
 
@@ -285,7 +297,14 @@ def _bilinear_macs(node: Node, ins: Sequence[Tensor], outs: Sequence[Tensor]) ->
 _LEARNED = frozenset({"learned", "linear"})
 
 OPS = table(
-    Op("Dense", _dense, {"units": None, "use_bias": True, "axis": -1}, _dense_macs, _dense_weights, _LEARNED),
+    Op(
+        "Dense",
+        _dense,
+        {"units": None, "use_bias": True, "axis": -1, **KERNEL_START},
+        _dense_macs,
+        _dense_weights,
+        _LEARNED,
+    ),
     Op(
         "EinsumDense",
         _einsum_dense,

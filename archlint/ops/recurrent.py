@@ -190,7 +190,7 @@ _COMMON: Settings = {
     "merge_mode": "concat",
     "time_axis": 1,
 }
-_GATED: Settings = {**_COMMON, "recurrent_activation": "sigmoid"}
+_GATED: Settings = {**_COMMON, "recurrent_activation": "sigmoid", "use_cudnn": True}
 _TRAITS = frozenset({"learned", "recurrent", "nonlinear"})
 
 OPS = table(

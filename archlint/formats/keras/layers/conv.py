@@ -5,6 +5,7 @@ from __future__ import annotations
 from archlint.formats.keras.activations import activate
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, Translator
+from archlint.formats.keras.start import kernel_start
 from archlint.graph import Attr, Dim
 
 
@@ -31,6 +32,7 @@ def conv(rank: int) -> Translator:
             **window(call, rank),
             "groups": call.config["groups"].int(1, low=1),
             "use_bias": call.config["use_bias"].flag(True),
+            **kernel_start(call.config),
         }
         return [activate(call, call.one("Conv", None, attrs), call.config["activation"])]
 
@@ -48,6 +50,7 @@ def conv_transpose(rank: int) -> Translator:
             **window(call, rank),
             "output_padding": () if padding.is_null else padding.ints(rank, low=0),
             "use_bias": call.config["use_bias"].flag(True),
+            **kernel_start(call.config),
         }
         return [activate(call, call.one("ConvTranspose", None, attrs), call.config["activation"])]
 

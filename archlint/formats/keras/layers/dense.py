@@ -7,6 +7,7 @@ from dataclasses import replace
 from archlint.formats.keras.activations import activate, activation_name, op_of_activation
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, Translator
+from archlint.formats.keras.start import kernel_start
 from archlint.graph import Attr, Param
 from archlint.ops import Tensor
 
@@ -16,6 +17,7 @@ def dense(call: Call) -> list[Val]:
     attrs: dict[str, Attr] = {
         "units": call.config["units"].int(low=1),
         "use_bias": call.config["use_bias"].flag(True),
+        **kernel_start(call.config),
     }
     return [activate(call, call.one("Dense", None, attrs), call.config["activation"])]
 

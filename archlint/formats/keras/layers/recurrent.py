@@ -57,6 +57,8 @@ def cell_settings(call: Call, op: str, config: Raw) -> dict[str, Attr]:
 def layer_settings(call: Call, op: str, config: Raw) -> dict[str, Attr]:
     """Settings of the layer around the cell: what it returns, and for ConvLSTM its window."""
     attrs: dict[str, Attr] = {key: config[key].flag(False) for key in FLAGS}
+    if config["use_cudnn"].value is False:
+        attrs["use_cudnn"] = False
     if op == "ConvLSTM":
         rank = int(call.layer.cls[-2])
         axis = 2 if config["data_format"].text("channels_last") == "channels_first" else -1

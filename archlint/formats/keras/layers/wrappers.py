@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archlint.formats.keras.builder import Val
-from archlint.formats.keras.call import Call, Translator, translate
+from archlint.formats.keras.call import STEPWISE, Call, Translator, translate
 from archlint.formats.keras.raw import Raw
 from archlint.graph import Param
 
@@ -17,8 +17,19 @@ def held(call: Call, inner: Raw, per_step: bool = False) -> Call:
 
 
 def time_distributed(call: Call) -> list[Val]:
-    """TimeDistributed: the node of the inner layer; ops that do not act per element say so."""
-    return translate(held(replace(call, args=call.args[:1], kwargs={}), call.config["layer"], per_step=True))
+    """TimeDistributed: the node of the inner layer; ops that do not act per element say so.
+
+    An op that needs no wrapper keeps its trace: the file calls its node a TimeDistributed.
+    """
+    first = len(call.builder.nodes)
+    values = translate(
+        held(replace(call, args=call.args[:1], kwargs={}), call.config["layer"], per_step=True)
+    )
+    nodes = call.builder.nodes
+    for index, node in enumerate(nodes[first:], first):
+        if node.op in STEPWISE:
+            nodes[index] = replace(node, origin=replace(node.origin, native="TimeDistributed"))
+    return values
 
 
 def spectral_normalization(call: Call) -> list[Val]:
