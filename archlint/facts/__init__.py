@@ -24,6 +24,7 @@
 ``reaches_output(value)``             whether the value, or a copy of it, is a graph output
 ``reachable`` ``is_dead(node)``       names of nodes that an output needs / whether a node is none of them
 ``dead_nodes`` ``unused_inputs``      nodes that reach no output (constants left out) / names of such inputs
+``endings``                           an ``Ending`` per output: its layer, activation, loss and metrics
 ``head(node or value)``               ``Head(kind, width, task, output)`` at the end of the chain of readers
 ``receptive_fields(value)``           a ``ReceptiveField`` per map-like model input that reaches the value
 ``receptive_field(value)``            the only one; None when there is none, several, or it is not known
@@ -47,6 +48,7 @@ from archlint.facts.axes import Axes, Origin, Trace, spatial_inputs, trace
 from archlint.facts.basis import Basis
 from archlint.facts.blockers import Blocker, spatial_blockers
 from archlint.facts.cost import batch_of_one, node_macs, total_macs
+from archlint.facts.ending import Ending, endings
 from archlint.facts.head import Head, head_of
 from archlint.facts.linear import linear_regions
 from archlint.facts.memory import Peak, activation_peak, tensor_bytes
@@ -58,7 +60,7 @@ from archlint.facts.upstream import learners_after, nodes_after_conv
 from archlint.graph import Graph, Node, Shape
 from archlint.ops import Inference, Tensor, infer, inference
 
-__all__ = ["Blocker", "Facts", "Head", "Origin", "ReceptiveField"]
+__all__ = ["Blocker", "Ending", "Facts", "Head", "Origin", "ReceptiveField"]
 
 
 class Facts:
@@ -226,6 +228,11 @@ class Facts:
         """Where the chain of single readers from a node (its first output) or a value ends."""
         value = place if isinstance(place, str) else place.outputs[0] if place.outputs else ""
         return head_of(self._basis, self._paths, value)
+
+    @cached_property
+    def endings(self) -> tuple[Ending, ...]:
+        """How each output ends, in order."""
+        return endings(self._basis, self._paths)
 
     @cached_property
     def _lengths(self) -> Trace:
