@@ -116,15 +116,19 @@ def golden(zoo: list[Row]) -> str:
 
 
 def faults(zoo: list[Row]) -> list[str]:
-    """A sentence for everything that must not be."""
-    said = []
+    """A sentence for everything that must not be, with the models of which it is true."""
+    said: dict[str, list[str]] = {}
     for row in zoo:
-        said += [f"{row.name}: {fault}" for fault in row.faults]
+        for fault in row.faults:
+            said.setdefault(fault, []).append(row.name)
         for item in row.report.findings:
             if item.severity != "info" and (item.rule, row.name) not in TRUE_WARNINGS:
-                said.append(f"{row.name}: {item.severity} {item.rule} at {item.node}: {item.message}")
-    missing = TRUE_WARNINGS - {(item.rule, row.name) for row in zoo for item in row.report.findings}
-    return said + [f"{name}: {rule} is true of it and was not found" for rule, name in sorted(missing)]
+                fault = f"{item.severity} {item.rule} at {item.node}: {item.message}"
+                said.setdefault(fault, []).append(row.name)
+    found = {(item.rule, row.name) for row in zoo for item in row.report.findings}
+    for rule, name in sorted(TRUE_WARNINGS - found):
+        said.setdefault(f"{rule} is true of it and was not found", []).append(name)
+    return [f"{fault} ({len(names)}: {', '.join(names[:4])})" for fault, names in said.items()]
 
 
 def main() -> int:
