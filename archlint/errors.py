@@ -35,3 +35,7 @@ class RuleError(ArchlintError):
 
 class UsageError(ArchlintError):
     """Options or settings that cannot be carried out."""
+
+
+class PatchError(ArchlintError):
+    """A change that cannot be made: what stands in the way, and what would have to hold."""

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from archlint.errors import TextError
 from archlint.graph import Graph, Hazard, Node, Origin, Param, Setting, TensorType, Training, parse, render
 
-NAMES = st.text(min_size=1, max_size=8) | st.sampled_from(["_", "?", "12", "->", "-", "a b", "model", "output"])
+NAMES = st.text(min_size=1, max_size=8) | st.sampled_from(
+    ["_", "?", "12", "->", "-", "a b", "model", "output"]
+)
 DIMS = st.integers(0, 9) | st.none() | NAMES
 SHAPES = st.none() | st.lists(DIMS, max_size=3).map(tuple)
 TYPES = st.builds(TensorType, st.none() | st.sampled_from(["float32", "int64"]), SHAPES)

@@ -1,0 +1,138 @@
+"""Changes to a graph, as values: what a fix asks for and a writer carries out.
+
+Law: reading what a writer wrote gives ``apply`` of the edits to what was read, up to ``skeleton``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from archlint.errors import PatchError
+from archlint.graph.types import Graph, Node, Origin, TensorType, Training
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Contents of a new tensor: a function of stored tensors, called when the file is written.
+
+    ``sources`` are names of params; ``compute`` takes their arrays (numpy, in the file's own axis order and
+    dtype) and gives an array of the new param's shape and dtype.
+    """
+
+    sources: tuple[str, ...]
+    compute: Callable[..., object]
+
+
+@dataclass(frozen=True, slots=True)
+class Splice:
+    """Takes nodes out and puts others in their place.
+
+    ``removed`` are names of nodes. ``added`` are new nodes, in any order; one may carry a name or make a
+    value of a removed one. ``moved`` says which value the remaining readers of a value shall read instead.
+    ``tensors`` holds the contents of every param of ``added`` that the file does not hold yet.
+    A node that keeps its place and only changes its settings is removed and added.
+    """
+
+    removed: frozenset[str] = frozenset()
+    added: tuple[Node, ...] = ()
+    moved: Mapping[str, str] = field(default_factory=dict)
+    tensors: Mapping[str, Made] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SetInput:
+    """Declares another type for a model input, such as one whose height and width are free."""
+
+    name: str
+    type: TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class SetTraining:
+    """Puts other compile settings in place of the saved ones."""
+
+    training: Training
+
+
+Edit = Splice | SetInput | SetTraining
+
+
+def apply(graph: Graph, edits: Sequence[Edit]) -> Graph:
+    """The graph after the edits, one by one; ``declared`` types are dropped, since they may be stale.
+
+    Raises:
+        PatchError: an edit names what is not there, renames an output of the model, or leaves a reader
+            without its value.
+    """
+    for edit in edits:
+        match edit:
+            case Splice():
+                graph = _splice(graph, edit)
+            case SetInput():
+                graph = _set_input(graph, edit)
+            case SetTraining():
+                graph = replace(graph, training=edit.training)
+    return replace(graph, declared={})
+
+
+def skeleton(graph: Graph) -> Graph:
+    """The graph without what a rewrite may change: declared types, and what the file calls its nodes."""
+    nodes = tuple(replace(node, origin=Origin("", ())) for node in graph.nodes)
+    return replace(graph, nodes=nodes, declared={})
+
+
+def _splice(graph: Graph, edit: Splice) -> Graph:
+    missing = sorted(edit.removed - graph.by_name.keys())
+    if missing:
+        raise PatchError(f"there is no node '{missing[0]}' to take out")
+    kept = [node for node in graph.nodes if node.name not in edit.removed]
+    first = next((at for at, node in enumerate(graph.nodes) if node.name in edit.removed), len(kept))
+    moved = [replace(node, inputs=tuple(edit.moved.get(v, v) for v in node.inputs)) for node in kept]
+    for value in graph.outputs:
+        if value in edit.moved:
+            raise PatchError(f"'{value}' is an output of the model; its name has to stay")
+    nodes = _ordered(graph, [*moved[:first], *edit.added, *moved[first:]])
+    return replace(graph, nodes=tuple(nodes))
+
+
+def _set_input(graph: Graph, edit: SetInput) -> Graph:
+    if edit.name not in dict(graph.inputs):
+        raise PatchError(f"there is no input '{edit.name}'")
+    inputs = tuple((name, edit.type if name == edit.name else old) for name, old in graph.inputs)
+    return replace(graph, inputs=inputs)
+
+
+def _ordered(graph: Graph, nodes: Sequence[Node]) -> list[Node]:
+    """The nodes so that each stands after those that it reads, and otherwise where it stood."""
+    made = {value: node.name for node in nodes for value in node.outputs if value}
+    known = {name for name, _ in graph.inputs}
+    for value in (value for node in nodes for value in _reads(node)):
+        if value not in made and value not in known:
+            raise PatchError(f"nothing makes '{value}' any more, which is still read")
+    for value in graph.outputs:
+        if value not in made and value not in known:
+            raise PatchError(f"nothing makes the output '{value}' any more")
+    by_name = {node.name: node for node in nodes}
+    if len(by_name) != len(nodes) or len(made) != sum(bool(v) for node in nodes for v in node.outputs):
+        raise PatchError("a name would stand twice")
+    done: dict[str, None] = {}
+    for node in nodes:
+        path, waiting = [node.name], {node.name}
+        while path:
+            needs = (made[value] for value in _reads(by_name[path[-1]]) if value in made)
+            ahead = next((name for name in needs if name not in done), None)
+            if ahead is None:
+                waiting.discard(path[-1])
+                done.setdefault(path.pop())
+            elif ahead in waiting:
+                raise PatchError(f"'{ahead}' would read what it makes")
+            else:
+                path.append(ahead)
+                waiting.add(ahead)
+    return [by_name[name] for name in done]
+
+
+def _reads(node: Node) -> list[str]:
+    captured = (value for _, body in node.bodies for value in body.captures)
+    return [value for value in (*node.inputs, *captured) if value]
