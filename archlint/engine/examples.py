@@ -38,7 +38,9 @@ def _run_rule(rule: Rule) -> Iterator[ExampleResult]:
 
 
 def _problem(rule: Rule, example: Example) -> str | None:
-    outcome = run(RuleSet((rule,)), Facts(example.graph), {rule.name: example.options})
+    size = example.graph.metadata.get("size_bytes")
+    facts = Facts(example.graph, size if isinstance(size, int) else None)
+    outcome = run(RuleSet((rule,)), facts, {rule.name: example.options})
     if outcome.crashes:
         return f"the rule crashed: {outcome.crashes[0].what}"
     findings = outcome.findings

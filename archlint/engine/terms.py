@@ -65,6 +65,12 @@ def _is_output(facts: Facts, node: Node) -> Value:
     return any(facts.reaches_output(value) for value in node.outputs)
 
 
+def _version(facts: Facts, key: str) -> Value:
+    """A version that an ONNX file states; unknown where none is, and in other formats."""
+    version = facts.graph.metadata.get(key)
+    return version if isinstance(version, int) and version > 0 else UNKNOWN
+
+
 def _loss_of(facts: Facts, node: Node) -> Value:
     """The loss of the model output that a node makes; none when there is none."""
     training = facts.graph.training
@@ -175,6 +181,8 @@ MODEL_FACTS = _table(
     ("size_bytes", "number", "size of the file", lambda facts: known(facts.size_bytes)),
     ("nodes", "number", "how many nodes it has", lambda facts: len(facts.graph.nodes)),
     ("format", "text", "format of the file", lambda facts: facts.graph.format),
+    ("opset", "number", "version of ONNX's operators", lambda facts: _version(facts, "opset")),
+    ("ir_version", "number", "version of the ONNX file format", lambda facts: _version(facts, "ir_version")),
     (
         "backend",
         "text",
