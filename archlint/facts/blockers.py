@@ -105,7 +105,7 @@ def _normed(basis: Basis, found: Trace, node: Node) -> frozenset[Origin]:
 
 def _reshaped(basis: Basis, found: Trace, node: Node) -> frozenset[Origin]:
     """What a Reshape to numbers fixes; a computed target adapts."""
-    if node.op != "Reshape":
+    if node.op != "Reshape" or not node.inputs or not node.outputs:
         return NONE
     stated: object = attr(node, "shape")
     if len(node.inputs) > 1 and node.inputs[1]:

@@ -10,7 +10,7 @@ def hands_on(node: Node, from_dtype: str | None = None) -> bool:
     """Whether a node changes nothing but layout or precision.
 
     Identity and its kind, a Transpose that only moves the channel axis (0, 2, 3, 1) or (0, 3, 1, 2) and
-    their kin of other ranks, and a Cast between floating-point types.
+    their kin of more axes, and a Cast between floating-point types.
     """
     if has_trait(node, "transparent"):
         return True
@@ -23,8 +23,11 @@ def hands_on(node: Node, from_dtype: str | None = None) -> bool:
 
 
 def moves_channels(perm: object) -> bool:
-    """Whether a permutation only moves the channels from axis 1 to the end or back."""
-    if not isinstance(perm, tuple) or len(perm) < 3:
+    """Whether a permutation of four or more axes only moves the channels from axis 1 to the end or back.
+
+    With three axes (0, 2, 1) is just as well a real exchange of time and features, which counts.
+    """
+    if not isinstance(perm, tuple) or len(perm) < 4:
         return False
     rank = len(perm)
     return perm in ((0, *range(2, rank), 1), (0, rank - 1, *range(1, rank - 1)))

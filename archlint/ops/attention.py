@@ -126,7 +126,7 @@ def _core(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     Source: ONNX Attention, https://onnx.ai/onnx/operators/onnx__Attention.html; Keras ``Attention``.
     """
     query, key, value = (at(ins, index) for index in range(3))
-    if query.shape is None or value.shape is None or len(query.shape) != len(value.shape):
+    if not query.shape or not value.shape or len(query.shape) != len(value.shape):
         return [Tensor(query.dtype)] * max(len(node.outputs), 1)
     heads, shared = _heads(node)
     if len(query.shape) == 4:

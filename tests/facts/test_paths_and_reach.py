@@ -210,3 +210,9 @@ REGIONS = [
 def test_linear_regions(lines: str, expected: list[list[str]]) -> None:
     facts = facts_of(f"input x float32[N,4]\n{lines}\noutput y")
     assert expected == [names(region) for region in facts.linear_regions]
+
+
+def test_an_exchange_of_the_last_two_of_three_axes_is_a_real_permute() -> None:
+    facts = facts_of("input x float32[N,9,4]\nt = Transpose(x) perm=(0,2,1)\ny = Relu(t)\noutput y")
+    assert facts.source("t") == "t"
+    assert names(facts.users("x")) == ["t"]

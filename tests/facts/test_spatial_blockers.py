@@ -81,3 +81,9 @@ def test_an_input_of_any_size_has_no_blockers(shape: str) -> None:
 def test_a_model_without_convolutions_has_no_spatial_input() -> None:
     facts = Facts(parse("input x float32[N,28,28]\nf = Flatten(x)\ny = Dense(f) units=4\noutput y"))
     assert facts.spatial_inputs == ()
+
+
+def test_nodes_without_inputs_or_outputs_tie_nothing_and_crash_nothing() -> None:
+    facts = Facts(build(parse("input x float32[N,8,8,3]\n= Reshape(x) @r shape=(-1,192)\ny = Relu(x)\noutput y")))
+    bare = Facts(parse("input x float32[N,8,8,3]\nr = Reshape() shape=(-1,192)\ny = Relu(x)\noutput y"))
+    assert facts.spatial_blockers == bare.spatial_blockers == ()

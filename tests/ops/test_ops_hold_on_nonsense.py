@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from archlint.facts import Facts
 from archlint.graph import Graph, Node, Param, TensorType
-from archlint.ops import TABLE, build
+from archlint.ops import TABLE, Tensor, build, outputs_of
 
 DIMS = st.one_of(st.integers(-2, 9), st.sampled_from(["N", "T"]), st.none(), st.just(2**62))
 SHAPES = st.one_of(st.none(), st.lists(DIMS, max_size=5).map(tuple))
@@ -71,3 +71,8 @@ def test_every_op_answers(graph: Graph) -> None:
     assert facts.activation_peak is None or isinstance(facts.activation_peak, int)
     assert isinstance(facts.spatial_blockers, tuple)
     assert isinstance(facts.linear_regions, tuple)
+
+
+def test_attention_over_scalars_has_an_unknown_shape() -> None:
+    node = Node("a", "Attention", ("q", "k", "v"), ("a",))
+    assert outputs_of(node, [Tensor("float32", ())] * 3)[0].shape is None

@@ -13,8 +13,6 @@ from archlint.formats.onnx import read
 from archlint.graph import Graph, Shape, parse, render, validate
 from archlint.ops import TABLE, infer
 
-"""The text notation cannot say an attribute that is "-"."""
-
 pytestmark = pytest.mark.oracle
 
 DATA = Path(onnx.__file__).parent / "backend/test/data"
