@@ -48,6 +48,7 @@ def _file(file: FileReport) -> Json:
             for silence in file.silences
         ],
         "crashes": [_problem(crash) for crash in file.crashes],
+        "notes": [well_formed(note) for note in file.notes],
     }
 
 

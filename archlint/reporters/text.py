@@ -33,6 +33,8 @@ def _file(file: FileReport, view: View) -> Iterator[str]:
         yield f"  {view.paint('error', 'not read')} {where}{clipped(file.problem.what)}"
     for finding in file.findings:
         yield from _finding(finding, view)
+    for note in file.notes:
+        yield f"  {view.paint('dim', 'note')}     {clipped(note)}"
     for crash in file.crashes:
         yield f"  {view.paint('error', 'crash')}    {clipped(crash.where)}: {clipped(crash.what)}"
     if view.detail > 0:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import archlint.api
+import archlint.formats
 from archlint.api import check, check_files, exit_code
 from archlint.engine import RuleSet
 from archlint.errors import ReadError, UsageError
@@ -132,3 +133,22 @@ def test_a_wrong_word_is_a_usage_error() -> None:
 )
 def test_exit_codes(files: tuple[FileReport, ...], fail_on: str, expected: int) -> None:
     assert exit_code(report(*files), fail_on) == expected
+
+
+def test_weights_that_are_not_there_are_a_note(tmp_path: Path) -> None:
+    from onnx import TensorProto, helper
+
+    kernel = TensorProto(
+        name="w", data_type=TensorProto.FLOAT, dims=(4, 2), data_location=TensorProto.EXTERNAL
+    )
+    kernel.external_data.add(key="location", value="w.bin")
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ("N", size))
+        for name, size in (("x", 4), ("y", 2))
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], "g", ends[:1], ends[1:], [kernel]
+    )
+    (tmp_path / "m.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+    (row,) = check_files(archlint.formats.find([str(tmp_path / "m.onnx")]), NO_RULES).files
+    assert row.notes == ("w.bin is not there: what depends on weight values is not judged",)

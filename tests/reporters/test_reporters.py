@@ -50,6 +50,7 @@ ODD = FileReport(
     unknown_ops=(("com.acme::Blur", 2), ("Lambda", 1)),
     silences=(Silence("stride", "conv\n1", "shape unknown"), Silence("stride", None, "no loss")),
     crashes=(Problem("rule stride, node conv", "ZeroDivisionError"),),
+    notes=("w.bin is not there: what depends on its weight values is not judged",),
 )
 PLAIN = View()
 ALL = Report((CNN, BROKEN, ODD), 14)
@@ -230,3 +231,9 @@ def test_plural() -> None:
         "1,200 nodes",
         "0 rules",
     )
+
+
+def test_what_limits_the_judgement_of_a_file_is_a_note_in_both_reports() -> None:
+    note = "w.bin is not there: what depends on its weight values is not judged"
+    assert f"  note     {note}\n" in text(Report((ODD,), 1))
+    assert [file["notes"] for file in as_json(ALL)["files"]] == [[], [], [note]]
