@@ -3,74 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from archlint.engine import Outcome, RuleSet, load, run, selection
+from archlint.engine import RuleSet, load, run, selection
 from archlint.errors import ReadError, UsageError
 from archlint.facts import Facts
 from archlint.findings import SEVERITIES, FileReport, Port, Problem, Report
-from archlint.formats import Found, ModelFile, find, read, scan
-from archlint.graph import Attr, Graph, Node
-from archlint.settings import Settings
-
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The rules that take part in a run, and rule name → option → value for those that are set."""
-
-    rules: RuleSet
-    options: Mapping[str, Mapping[str, Attr]] = field(default_factory=dict)
-
-
-def chosen(rules: RuleSet, settings: Settings, options: Sequence[str] = ()) -> Chosen:
-    """What settings make of a set of rules; ``options`` are ``RULE.NAME=VALUE`` and win over settings.
-
-    Raises: UsageError: something names no rule or no option, or a value is out of bounds; says where.
-    """
-    _names_hold(rules, settings)
-    given: dict[str, dict[str, Attr]] = {name: dict(row) for name, row in settings.options.items()}
-    for rule in rules if settings.target else ():
-        if "target" in rule.options:
-            given.setdefault(rule.name, {}).setdefault("target", settings.target)
-    for text in options:
-        name, key, value = option_in(rules, text)
-        given.setdefault(name, {})[key] = value
-    check_options(rules, given)
-    taking = selection(rules, settings.select, settings.ignore, settings.extend_select)
-    levels = {name: level for name, level in settings.severity.items() if name in taking.by_name}
-    values = {name: row for name, row in given.items() if name in taking.by_name}
-    return Chosen(with_levels(taking, levels), values)
-
-
-def _names_hold(rules: RuleSet, settings: Settings) -> None:
-    """Raises UsageError with the place in the settings file if they name what does not exist."""
-    questions: list[tuple[tuple[str, ...], Callable[[], object]]] = [
-        ((key,), lambda words=words: selection(rules, words))  # type: ignore[misc]  # bound now
-        for key, words in (
-            ("select", settings.select),
-            ("extend-select", settings.extend_select),
-            ("ignore", settings.ignore),
-        )
-    ]
-    questions += [
-        (("options", name), lambda name=name, row=row: check_options(rules, {name: row}))  # type: ignore[misc]
-        for name, row in settings.options.items()
-    ]
-    questions += [
-        (("severity", name), lambda name=name, level=level: with_levels(rules, {name: level}))  # type: ignore[misc]
-        for name, level in settings.severity.items()
-    ]
-    for keys, ask in questions:
-        try:
-            ask()
-        except UsageError as error:
-            at = settings.place(*keys) if keys[0] in settings.lines else ""
-            raise UsageError(f"{at}: {error}" if at else str(error)) from error
+from archlint.formats import Found, ModelFile, find, read
+from archlint.graph import Graph, Node
 
 
 def check(
@@ -79,26 +20,19 @@ def check(
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     rule_folders: Sequence[Path] = (),
-    settings: Settings | None = None,
 ) -> Report:
     """What the chosen rules say of the models at these paths, with a row per file.
-
-    No settings file is looked for; ``archlint.settings.load_settings`` reads one. What is given here wins
-    over ``settings``.
 
     Raises:
         UsageError: a word of ``select`` or ``ignore`` names no rule.
         RuleError: a rule in ``rule_folders`` does not load.
     """
-    base = settings or Settings()
-    both = replace(base, select=tuple(select) or base.select, ignore=tuple(ignore) or base.ignore)
-    rules = load([*base.rules, *rule_folders])
-    return check_files(find(paths), chosen(rules, both))
+    return check_files(find(paths), selection(load(rule_folders), select, ignore))
 
 
 def check_files(
     found: Sequence[Found],
-    chosen: Chosen,
+    rules: RuleSet,
     *,
     debug: bool = False,
     advance: Callable[[], None] = lambda: None,
@@ -109,9 +43,9 @@ def check_files(
     """
     rows = []
     for entry in found:
-        rows.append(_row(entry, chosen, debug))
+        rows.append(_row(entry, rules, debug))
         advance()
-    return Report(tuple(rows), len(chosen.rules))
+    return Report(tuple(rows), len(rules))
 
 
 def exit_code(report: Report, fail_on: str) -> int:
@@ -142,54 +76,30 @@ def facts_of(path: str) -> Facts:
     return Facts(read(found[0]), found[0].size_bytes)
 
 
-def _row(entry: Found, chosen: Chosen, debug: bool) -> FileReport:
+def _row(entry: Found, rules: RuleSet, debug: bool) -> FileReport:
     if isinstance(entry, ReadError):
         return FileReport(entry.path, None, None, problem=Problem(entry.where, entry.what))
-    row = _guarded(lambda: _judged(entry, chosen), debug)
-    if isinstance(row, FileReport):
-        return row
-    seen = _guarded(lambda: _hazardous(entry, rules), debug)
-    outcome = Outcome() if isinstance(seen, Problem) else seen
-    return FileReport(
-        entry.path,
-        entry.format,
-        entry.size_bytes,
-        findings=outcome.findings,
-        silences=outcome.silences,
-        problem=row,
-    )
-
-
-def _guarded(work: Callable[[], _T], debug: bool) -> _T | Problem:
-    """What the work gives, or why one file stops it."""
     try:
-        return work()
+        return _judged(entry, rules)
     except ReadError as error:
-        return Problem(error.where, error.what)
+        problem = Problem(error.where, error.what)
     except OSError as error:
-        return Problem("", f"it cannot be read: {error.strerror or error}")
+        problem = Problem("", f"it cannot be read: {error.strerror or error}")
     except MemoryError:
-        return Problem("", "it needs more memory than there is")
+        problem = Problem("", "it needs more memory than there is")
     except Exception as error:  # a fault of ours in one file must not silence the others
         if debug:
             raise
         what = f"internal error in archlint: {type(error).__name__}: {error} (--debug shows where)"
-        return Problem("", what)
+        problem = Problem("", what)
+    return FileReport(entry.path, entry.format, entry.size_bytes, problem=problem)
 
 
-def _hazardous(file: ModelFile, rules: RuleSet) -> Outcome:
-    """What the security rules say of a file whose graph could not be had: they ask for its hazards only."""
-    graph = Graph(format=file.format, hazards=scan(file))
-    return run(
-        RuleSet(tuple(rule for rule in rules if rule.family == "security")), Facts(graph, file.size_bytes)
-    )
-
-
-def _judged(file: ModelFile, chosen: Chosen) -> FileReport:
+def _judged(file: ModelFile, rules: RuleSet) -> FileReport:
     graph = read(file)
     _refuse(file, graph)
     facts = Facts(graph, file.size_bytes)
-    outcome = run(chosen.rules, facts, chosen.options)
+    outcome = run(rules, facts)
     return FileReport(
         path=file.path,
         format=file.format,
@@ -226,7 +136,7 @@ def _refuse(file: ModelFile, graph: Graph) -> None:
 
 _NOTES = {
     "external_data_missing": "{names} {are} not there: what depends on weight values is not judged",
-    "damaged_weights": "{names} {are} not as long as the shape says: what depends on weight values is not judged",
+    "damaged_weights": "{names} {are} not as long as stated: what depends on weight values is not judged",
     "sparse_weights": "{names} stored sparse: all elements count as parameters, zeros too",
     "reordered_graphs": "nodes stand before what they read, which ONNX forbids: read in an order that works",
 }

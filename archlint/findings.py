@@ -65,8 +65,8 @@ class FileReport:
     """One row of the report; ``problem`` is set, and all counts are None, when the file could not be read.
 
     ``params`` and ``macs`` (batch of one) are None when an unknown node keeps them from being known;
-    ``crashes`` are rules that failed on this model through a fault of their own; ``notes`` are sentences about
-    the file itself that limit what could be judged, or that its reader should know.
+    ``crashes`` are rules that failed on this model through a fault of their own; ``notes`` are sentences
+    about what in the file itself limits what could be judged.
     """
 
     path: str
