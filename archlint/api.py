@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from archlint.engine import RuleSet, load, run, selection
+from archlint.choice import Options, chosen
+from archlint.engine import RuleSet, load, run
 from archlint.errors import ReadError, UsageError
 from archlint.facts import Facts
 from archlint.findings import SEVERITIES, FileReport, Port, Problem, Report
 from archlint.formats import Found, ModelFile, find, read
 from archlint.graph import Graph, Node
+from archlint.settings import Settings
 
 
 def check(
@@ -20,30 +23,39 @@ def check(
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     rule_folders: Sequence[Path] = (),
+    settings: Settings | None = None,
 ) -> Report:
     """What the chosen rules say of the models at these paths, with a row per file.
+
+    No settings file is looked for; ``archlint.settings.load_settings`` reads one. What is given here wins
+    over ``settings``.
 
     Raises:
         UsageError: a word of ``select`` or ``ignore`` names no rule.
         RuleError: a rule in ``rule_folders`` does not load.
     """
-    return check_files(find(paths), selection(load(rule_folders), select, ignore))
+    base = settings or Settings()
+    both = replace(base, select=tuple(select) or base.select, ignore=tuple(ignore) or base.ignore)
+    picked = chosen(load([*base.rules, *rule_folders]), both)
+    return check_files(find(paths), picked.rules, options=picked.options)
 
 
 def check_files(
     found: Sequence[Found],
     rules: RuleSet,
     *,
+    options: Options | None = None,
     debug: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> Report:
     """What the rules say of files that were found. One file's failure never stops the others.
 
-    ``advance`` is called after each file; with ``debug`` a fault of archlint itself is raised.
+    ``options`` is rule → option → value. ``advance`` is called after each file; with
+    ``debug`` a fault of archlint itself is raised.
     """
     rows = []
     for entry in found:
-        rows.append(_row(entry, rules, debug))
+        rows.append(_row(entry, rules, options or {}, debug))
         advance()
     return Report(tuple(rows), len(rules))
 
@@ -76,11 +88,11 @@ def facts_of(path: str) -> Facts:
     return Facts(read(found[0]), found[0].size_bytes)
 
 
-def _row(entry: Found, rules: RuleSet, debug: bool) -> FileReport:
+def _row(entry: Found, rules: RuleSet, options: Options, debug: bool) -> FileReport:
     if isinstance(entry, ReadError):
         return FileReport(entry.path, None, None, problem=Problem(entry.where, entry.what))
     try:
-        return _judged(entry, rules)
+        return _judged(entry, rules, options)
     except ReadError as error:
         problem = Problem(error.where, error.what)
     except OSError as error:
@@ -95,11 +107,11 @@ def _row(entry: Found, rules: RuleSet, debug: bool) -> FileReport:
     return FileReport(entry.path, entry.format, entry.size_bytes, problem=problem)
 
 
-def _judged(file: ModelFile, rules: RuleSet) -> FileReport:
+def _judged(file: ModelFile, rules: RuleSet, options: Options) -> FileReport:
     graph = read(file)
     _refuse(file, graph)
     facts = Facts(graph, file.size_bytes)
-    outcome = run(rules, facts)
+    outcome = run(rules, facts, options)
     return FileReport(
         path=file.path,
         format=file.format,

@@ -6,9 +6,11 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO, TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 import click
 
@@ -18,6 +20,7 @@ from archlint.errors import ArchlintError
 if TYPE_CHECKING:
     from archlint.engine import RuleSet
     from archlint.facts import Facts
+    from archlint.settings import Settings
 
 FINDINGS, NOT_DONE, INTERRUPTED = 1, 2, 130
 """Exit codes; those of a report come from ``archlint.api.exit_code``. 130 is 128 + SIGINT, as in shells."""
@@ -37,14 +40,73 @@ class _CheckByDefault(click.Group):
 
 
 def _rule_folders(command: _Command) -> _Command:
-    return click.option(
-        "--rules",
-        "folders",
+    """The options that say where rules and settings come from; they arrive as one ``source``."""
+
+    @wraps(command)
+    def with_source(folders: tuple[str, ...], config: str | None, isolated: bool, **rest: object) -> object:
+        return command(source=Source(folders, config, isolated), **rest)
+
+    for option in (
+        click.option("--isolated", is_flag=True, help="Use no settings file."),
+        click.option(
+            "--config",
+            type=click.Path(exists=True, dir_okay=False),
+            metavar="FILE",
+            help="Use this settings file (archlint.yaml or pyproject.toml) and no other.",
+        ),
+        click.option(
+            "--rules",
+            "folders",
+            multiple=True,
+            type=click.Path(exists=True, file_okay=False),
+            metavar="DIR",
+            help="Also use the rules in this folder (repeatable).",
+        ),
+    ):
+        with_source = option(with_source)
+    return cast(_Command, with_source)
+
+
+def _options_of_rules(command: _Command) -> _Command:
+    target = click.option(
+        "--target",
         multiple=True,
-        type=click.Path(exists=True, file_okay=False),
-        metavar="DIR",
-        help="Also use the rules in this folder (repeatable).",
-    )(command)
+        metavar="TARGET",
+        help="Where the models are to run: coreml, fp16, gpu, ort-mobile, ort-web, tensorrt or tflite.",
+    )
+    option = click.option(
+        "--option",
+        "options",
+        multiple=True,
+        metavar="RULE.NAME=VALUE",
+        help="Set an option of a rule (repeatable).",
+    )
+    return target(option(command))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where rules and settings come from, as the command line says it."""
+
+    folders: tuple[str, ...]
+    config: str | None
+    isolated: bool
+
+    def settings(self) -> Settings:
+        """The settings of the file that applies, with the rule folders of the command line."""
+        from pathlib import Path
+
+        from archlint.settings import load_settings
+
+        config = Path(self.config) if self.config else None
+        found = load_settings(Path.cwd(), config, self.isolated)
+        return replace(found, rules=(*found.rules, *map(Path, self.folders)))
+
+    def rules(self) -> RuleSet:
+        """All built-in rules and those of the folders."""
+        from archlint.engine import load
+
+        return load(self.settings().rules)
 
 
 @click.group(cls=_CheckByDefault, context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,13 +121,13 @@ def archlint() -> None:
 @archlint.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--select", multiple=True, metavar="RULE", help="Only these rules: names, families or globs.")
+@click.option("--extend-select", "extend", multiple=True, metavar="RULE", help="Also these rules.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Without these rules.")
+@_options_of_rules
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning", "info", "never"]),
-    default="warning",
-    show_default=True,
-    help="Exit with 1 if something at least this bad is found.",
+    help="Exit with 1 if something at least this bad is found.  [default: warning]",
 )
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @_rule_folders
@@ -74,11 +136,14 @@ def archlint() -> None:
 @click.option("--debug", is_flag=True, help="Stop with a traceback at a fault of archlint itself.")
 def check(
     paths: tuple[str, ...],
+    source: Source,
     select: tuple[str, ...],
+    extend: tuple[str, ...],
     ignore: tuple[str, ...],
-    fail_on: str,
+    options: tuple[str, ...],
+    target: tuple[str, ...],
+    fail_on: str | None,
     format_: str,
-    folders: tuple[str, ...],
     quiet: bool,
     verbose: bool,
     debug: bool,
@@ -92,19 +157,27 @@ def check(
                 3  nothing was checked
     """
     from archlint.api import check_files, exit_code
-    from archlint.engine import selection
+    from archlint.choice import chosen
+    from archlint.engine import load
     from archlint.formats import find
     from archlint.reporters import View, render
 
-    rules = selection(_loaded(folders), _words(select), _words(ignore))
+    settings = source.settings().overruled(
+        select=_words(select),
+        extend_select=_words(extend),
+        ignore=_words(ignore),
+        target=_words(target),
+        fail_on=fail_on,
+    )
+    picked = chosen(load(settings.rules), settings, options)
     found = find(paths)
     with _progress(len(found)) as advance:
-        report = check_files(found, rules, debug=debug, advance=advance)
+        report = check_files(found, picked.rules, options=picked.options, debug=debug, advance=advance)
     if not found:
         click.echo(f"archlint: no models in {', '.join(map(_shown, paths))}", err=True)
     view = View(colour=_wants_colour(sys.stdout), detail=verbose - quiet)
     render(report, format_, sys.stdout, view)
-    return exit_code(report, fail_on)
+    return exit_code(report, settings.fail_on)
 
 
 @archlint.command()
@@ -120,34 +193,74 @@ def show(model: str) -> None:
 @archlint.command()
 @click.argument("name")
 @_rule_folders
-def rule(name: str, folders: tuple[str, ...]) -> None:
+def rule(name: str, source: Source) -> None:
     """Say what a rule flags, why, and what to do."""
     from archlint.engine import describe, find
 
-    click.echo(describe(find(_loaded(folders), name)))
+    click.echo(describe(find(source.rules(), name)))
 
 
 @archlint.command()
 @click.option("--vocabulary", is_flag=True, help="Instead, every fact, function and op that a rule can use.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="markdown and json hold all that `archlint rule` says.",
+)
+@click.option(
+    "--docs",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Instead, write a page per rule and an index into this folder.",
+)
 @_rule_folders
-def rules(vocabulary: bool, folders: tuple[str, ...]) -> None:
+def rules(vocabulary: bool, format_: str, docs: str | None, source: Source) -> None:
     """List all rules."""
-    from archlint.engine import listing
+    from archlint.engine import listed, write_pages
     from archlint.engine import vocabulary as words
+    from archlint.reporters.view import plural
 
-    click.echo(words() if vocabulary else listing(_loaded(folders)))
+    if vocabulary:
+        click.echo(words())
+    elif docs is not None:
+        click.echo(f"{plural(write_pages(source.rules(), docs), 'page')} in {docs}")
+    else:
+        click.echo(listed(source.rules(), format_))
 
 
 @archlint.command()
 @click.argument("name")
 @click.argument("model")
+@_options_of_rules
 @_rule_folders
-def explain(name: str, model: str, folders: tuple[str, ...]) -> None:
+def explain(name: str, model: str, source: Source, options: tuple[str, ...], target: tuple[str, ...]) -> None:
     """Say how far a rule got on a model, and which condition was false or unknown."""
+    from archlint.choice import chosen
     from archlint.engine import explain as explained
-    from archlint.engine import find
+    from archlint.engine import find, load
 
-    click.echo(explained(find(_loaded(folders), name), _facts(model)))
+    settings = source.settings().overruled(target=_words(target))
+    picked = chosen(load(settings.rules), replace(settings, select=("all",), ignore=()), options)
+    click.echo(explained(find(picked.rules, name), _facts(model), picked.options.get(name)))
+
+
+@archlint.command()
+@_rule_folders
+def config(source: Source) -> None:
+    """Say which settings apply here, and where each of them stands."""
+    from archlint.choice import chosen
+    from archlint.engine import load
+    from archlint.settings import rows
+
+    settings = source.settings()
+    every = load(settings.rules)
+    click.echo(f"settings: {settings.path or 'no file; the defaults apply'}")
+    for key, value, place in rows(settings):
+        click.echo(f"  {key:14} {_value(value):32} {place}")
+    click.echo(f"{len(chosen(every, settings).rules)} of {len(every)} rules take part")
 
 
 @archlint.command()
@@ -186,6 +299,15 @@ def _facts(path: str) -> Facts:
 def _words(values: Sequence[str]) -> list[str]:
     """Values of a repeatable option, each of which may hold several words: ``--select head,graph``."""
     return [word for value in values for word in value.replace(",", " ").split()]
+
+
+def _value(value: object) -> str:
+    """A setting as ``archlint config`` prints it."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "-"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {_value(row)}" for key, row in value.items()) or "-"
+    return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _shown(path: str) -> str:

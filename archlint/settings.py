@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,34 @@ class Settings:
         """Where a setting stands, as ``file:line``; the file alone when its line is not known."""
         line = self.lines.get(".".join(keys)) or self.lines.get(keys[0])
         return f"{self.path}:{line}" if line else str(self.path)
+
+    def overruled(
+        self,
+        *,
+        select: Sequence[str] = (),
+        extend_select: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        target: Sequence[str] = (),
+        fail_on: str | None = None,
+    ) -> Settings:
+        """The settings with what the command line says in place of them; ``extend_select`` is added.
+
+        Raises: UsageError: there is no such target.
+        """
+        try:
+            _targets(list(target), Path())
+        except _WrongError as wrong:
+            raise UsageError(f"--target {wrong}") from wrong
+        said = {"select": select, "ignore": ignore, "target": target, "fail-on": fail_on}
+        return replace(
+            self,
+            select=tuple(select) or self.select,
+            extend_select=(*self.extend_select, *extend_select),
+            ignore=tuple(ignore) or self.ignore,
+            target=tuple(target) or self.target,
+            fail_on=fail_on or self.fail_on,
+            lines={key: line for key, line in self.lines.items() if not said.get(key)},
+        )
 
 
 def load_settings(start: Path, config: Path | None = None, isolated: bool = False) -> Settings:
@@ -261,15 +289,15 @@ KEYS = tuple(_READERS)
 
 
 def rows(settings: Settings) -> list[tuple[str, Any, str]]:
-    """Key, value and place ("default" for what no file sets) of every setting, in the order of ``KEYS``."""
-    known = {row.name for row in fields(Settings)}
-    found = []
-    for key in KEYS:
-        name = key.replace("-", "_")
-        assert name in known
-        value = getattr(settings, name)
-        found.append((key, value, settings.place(key) if key in settings.lines else "default"))
-    return found
+    """Key, value and place of every setting, in the order of ``KEYS``; "default" for what no file sets."""
+    return [
+        (
+            key,
+            getattr(settings, key.replace("-", "_")),
+            settings.place(key) if key in settings.lines else "default",
+        )
+        for key in KEYS
+    ]
 
 
 def _meant(word: str, known: Any) -> str:

@@ -79,7 +79,7 @@ def misaligned(facts: Facts, step: Attr) -> Iterator[Match | Unsure]:
     grouped convolutions, which matrix units do not run.
     """
     total = facts.macs
-    if not isinstance(step, int) or not total:
+    if not isinstance(step, int) or step < 1 or not total:
         return
     for node in facts.graph.nodes:
         if node.op not in ("Conv", "Dense") or _is_grouped(node):

@@ -18,7 +18,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from archlint.engine.choose import check_options, find, selection
+from archlint.engine.choose import check_options, find, option_in, selection, with_levels
 from archlint.engine.load import builtin_folder, load
 from archlint.engine.rule import Example, Option, Outcome, Rule, RuleSet
 from archlint.engine.run import run
@@ -26,6 +26,7 @@ from archlint.engine.run import run
 if TYPE_CHECKING:
     from archlint.engine.about import describe, listing, vocabulary
     from archlint.engine.examples import ExampleResult, run_examples
+    from archlint.engine.pages import listed, pages, write_pages
     from archlint.engine.trace import explain
 
 _WHEN_ASKED_FOR = {
@@ -35,6 +36,9 @@ _WHEN_ASKED_FOR = {
     "ExampleResult": "examples",
     "run_examples": "examples",
     "explain": "trace",
+    "listed": "pages",
+    "pages": "pages",
+    "write_pages": "pages",
 }
 """Name → module that is imported when the name is first used; linting needs none of them."""
 
@@ -57,10 +61,15 @@ __all__ = [
     "describe",
     "explain",
     "find",
+    "listed",
     "listing",
     "load",
+    "option_in",
+    "pages",
     "run",
     "run_examples",
     "selection",
     "vocabulary",
+    "with_levels",
+    "write_pages",
 ]

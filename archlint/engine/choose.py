@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from archlint.engine.rule import Option, Rule, RuleSet
+from archlint.engine.rule import Option, Rule, RuleSet, SeverityCase
 from archlint.engine.scene import suggest
 from archlint.errors import UsageError
 from archlint.graph import Attr
 
 
-def selection(rules: RuleSet, select: Sequence[str] = (), ignore: Sequence[str] = ()) -> RuleSet:
+def selection(
+    rules: RuleSet, select: Sequence[str] = (), ignore: Sequence[str] = (), extend: Sequence[str] = ()
+) -> RuleSet:
     """The rules that take part. Words are rule names, families, or globs over rule names ("flatten-*").
 
     Without ``select`` all rules that are on by default take part; naming an opt-in rule selects it, and so
-    does its family or "all".
+    does its family or "all". ``extend`` adds to that, ``ignore`` takes away.
 
     Raises: UsageError: a word that names no rule.
     """
@@ -24,8 +27,53 @@ def selection(rules: RuleSet, select: Sequence[str] = (), ignore: Sequence[str] 
         if not select
         else {name for word in select for name in _named(rules, word)}
     )
+    added = {name for word in extend for name in _named(rules, word)}
     dropped = {name for word in ignore for name in _named(rules, word)}
-    return RuleSet(tuple(rule for rule in rules if rule.name in chosen - dropped))
+    return RuleSet(tuple(rule for rule in rules if rule.name in (chosen | added) - dropped))
+
+
+def with_levels(rules: RuleSet, levels: Mapping[str, str]) -> RuleSet:
+    """The rules with other severities: rule name → the only one that it then reports.
+
+    Raises: UsageError: there is no such rule.
+    """
+    for name in levels:
+        find(rules, name)
+    fixed = {name: (SeverityCase(level),) for name, level in levels.items()}
+    return RuleSet(
+        tuple(replace(rule, severity=fixed[rule.name]) if rule.name in fixed else rule for rule in rules)
+    )
+
+
+def option_in(rules: RuleSet, text: str) -> tuple[str, str, Attr]:
+    """Rule, option and value of a ``RULE.NAME=VALUE``; a list is written with commas.
+
+    Raises: UsageError: it is not of that form, or the rule has no such option.
+    """
+    place, equals, value = text.partition("=")
+    name, dot, key = place.strip().rpartition(".")
+    if not (equals and dot and name and key):
+        raise UsageError(f"an option is written RULE.NAME=VALUE, not '{text}'")
+    rule = find(rules, name)
+    option = rule.options.get(key)
+    if option is None:
+        raise UsageError(f"rule '{name}' has no option '{key}'{meant(key, rule.options)}")
+    try:
+        return name, key, _READ[option.type](value.strip())
+    except (ValueError, KeyError) as error:
+        raise UsageError(
+            f"option '{key}' of rule '{name}' is of type {option.type}, not '{value}'"
+        ) from error
+
+
+_READ: Mapping[str, Callable[[str], Attr]] = {
+    "int": int,
+    "float": float,
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "str": str,
+    "list": lambda text: tuple(word.strip() for word in text.split(",") if word.strip()),
+}
+"""Type of an option → how its value is read from the command line."""
 
 
 def find(rules: RuleSet, name: str) -> Rule:
