@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from archlint.engine.planted import Planted
 from archlint.engine.rule import Example, Rule, RuleSet
 from archlint.engine.run import run
 from archlint.errors import RuleError
@@ -39,7 +40,9 @@ def _run_rule(rule: Rule) -> Iterator[ExampleResult]:
 
 def _problem(rule: Rule, example: Example) -> str | None:
     size = example.graph.metadata.get("size_bytes")
-    facts = Facts(example.graph, size if isinstance(size, int) else None)
+    planted = bool(example.weights) or "weights" in rule.requires
+    weights = Planted(example.graph, example.weights) if planted else None
+    facts = Facts(example.graph, size if isinstance(size, int) else None, weights)
     outcome = run(RuleSet((rule,)), facts, {rule.name: example.options})
     if outcome.crashes:
         return f"the rule crashed: {outcome.crashes[0].what}"

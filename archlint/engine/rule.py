@@ -87,6 +87,7 @@ class Example:
     severity: str | None = None
     count: int | None = None
     options: Mapping[str, Attr] = field(default_factory=dict)
+    weights: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

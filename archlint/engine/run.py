@@ -52,7 +52,9 @@ def run(rules: RuleSet, facts: Facts, options: Mapping[str, Mapping[str, Attr]] 
     graph = facts.graph
     tally = Tally(Index(graph), {node.name: at for at, node in enumerate(graph.nodes)})
     for rule in rules:
-        if applies(rule, facts):
+        if lacks_weights(rule, facts):
+            tally.silences.append(Silence(rule.name, None, NO_WEIGHTS))
+        elif applies(rule, facts):
             _run_rule(rule, facts, given.get(rule.name) or option_values(rule, {}), tally)
     kept = _joined(rules, _one_per_cause(rules, tally.places))
     kept.sort(key=lambda place: (SEVERITIES.index(place.finding.severity), -place.cost, place.position))
@@ -61,10 +63,23 @@ def run(rules: RuleSet, facts: Facts, options: Mapping[str, Mapping[str, Attr]] 
 
 def applies(rule: Rule, facts: Facts) -> bool:
     """Whether a rule is meant for models of this format with what this file holds."""
+    return _suits(rule, facts) and ("weights" not in rule.requires or facts.weights is not None)
+
+
+def _suits(rule: Rule, facts: Facts) -> bool:
     format_ = facts.graph.format
     if rule.formats and format_ and not any(format_.startswith(known) for known in rule.formats):
         return False
     return "training" not in rule.requires or facts.graph.training is not None
+
+
+NO_WEIGHTS = "the weights were not read; --weights reads them"
+
+
+def lacks_weights(rule: Rule, facts: Facts) -> bool:
+    """Whether a rule that would apply asks for weights that exist and are not to be read."""
+    asks = "weights" in rule.requires and facts.weights is None
+    return asks and _suits(rule, facts) and any(node.params for node in facts.graph.nodes)
 
 
 def places(rule: Rule, facts: Facts, index: Index, options: Mapping[str, Attr]) -> Iterator[Match | Unsure]:
@@ -98,7 +113,7 @@ def scene_of(rule: Rule, facts: Facts, match: Match, options: Mapping[str, Attr]
 
 def _run_rule(rule: Rule, facts: Facts, options: Mapping[str, Attr], tally: Tally) -> None:
     node: Node | None = None
-    seen: set[str | None] = set()
+    seen: set[str] = set()
     try:
         for match in places(rule, facts, tally.index, options):
             if isinstance(match, Unsure):
@@ -110,8 +125,9 @@ def _run_rule(rule: Rule, facts: Facts, options: Mapping[str, Attr], tally: Tall
             verdict = every(condition.evaluate(scene) for condition in rule.where)
             if verdict is UNKNOWN:
                 tally.silences.append(Silence(rule.name, node.name if node else None, _reason(scene)))
-            elif verdict and (node.name if node else None) not in seen:
-                seen.add(node.name if node else None)
+            elif verdict and (node is None or node.name not in seen):
+                if node is not None:
+                    seen.add(node.name)
                 at = tally.positions.get(node.name, 0) if node else -1
                 tally.places.append(Place(_finding(rule, scene, node), _cost(rule, scene), at, scene))
     except Exception as error:  # a fault in one rule must not silence the others

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from archlint.engine import planted
 from archlint.engine.choose import meant, option_problem
 from archlint.engine.rule import Example, Rule
 from archlint.engine.source import SchemaError
@@ -12,7 +13,7 @@ from archlint.findings import SEVERITIES
 from archlint.graph import Attr, Graph, parse, validate
 from archlint.ops import build
 
-_KEYS = ("flag", "pass", "at", "message", "fixes", "severity", "count", "options")
+_KEYS = ("flag", "pass", "at", "message", "fixes", "severity", "count", "options", "weights")
 LEAST = 2
 """Fewest examples of each sort: one model proves little, and a twin shows where the line is."""
 
@@ -60,7 +61,15 @@ def _example(rule: Rule, row: Any, index: int) -> Example:
         severity=severity,
         count=row.get("count"),
         options=_options(rule, row.get("options", {}), path),
+        weights=_weights(graph, row.get("weights", {}), path),
     )
+
+
+def _weights(graph: Graph, given: Any, path: tuple[str | int, ...]) -> dict[str, object]:
+    wrong = planted.problem(graph, given)
+    if wrong is not None:
+        raise SchemaError((*path, "weights"), wrong)
+    return dict(given)
 
 
 def _graph(text: Any, path: tuple[str | int, ...]) -> Graph:

@@ -37,7 +37,7 @@ KEYS: Mapping[str, str] = {
     "together": "message, sum and fixes of the one finding that several places of a model become",
     "cost": "what the finding costs, for the order of findings",
     "formats": "the formats it applies to: keras, onnx",
-    "requires": "what must be there for it to run: training",
+    "requires": "what must be there for it to run: training, weights",
     "default": "off for rules that must be asked for",
     "yields_to": "rules whose finding at the same node silences this one",
     "examples": "models that it flags and passes; the last key of the file",
@@ -47,7 +47,7 @@ KEYS: Mapping[str, str] = {
 CONFIDENCES = ("high", "medium", "low")
 LEVELS = ("exact", "calibrated", "retrain")
 FORMATS = ("keras", "onnx")
-REQUIREMENTS = ("training",)
+REQUIREMENTS = ("training", "weights")
 _REQUIRED = ("summary", "severity", "confidence", "message", "why", "sources")
 _OPTION_TYPES = ("int", "float", "bool", "str", "list")
 _KINDS = {"int": "number", "float": "number", "bool": "bool", "str": "text", "list": "list"}

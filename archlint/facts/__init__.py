@@ -1,9 +1,10 @@
 """What can be known of a model without running it. Nothing is worked out before it is asked for.
 
 ====================================  ========================================================================
-``Facts(graph, size_bytes=None)``
+``Facts(graph, size_bytes=None, weights=None)``
 ====================================  ========================================================================
 ``graph`` ``size_bytes``              as given (bytes of the file)
+``weights``                           ``WeightFacts`` of the stored tensors; None when they are not to be read
 ``tensors``                           value → ``Tensor`` (dtype, shape, value), bodies included
 ``tensor(value)`` ``shape(value)``    what is known of one value; unknown / None when there is none
 ``ins(node)`` ``outs(node)``          tensors of a node of the graph, "" inputs unknown
@@ -57,18 +58,20 @@ from archlint.facts.paths import Paths
 from archlint.facts.reach import dead_nodes, reachable, unused_inputs
 from archlint.facts.receptive_field import Fields, ReceptiveField, receptive_fields, spread_fields
 from archlint.facts.upstream import learners_after, nodes_after_conv
-from archlint.graph import Graph, Node, Shape
+from archlint.facts.weights import WeightFacts
+from archlint.graph import Graph, Node, Shape, Weights
 from archlint.ops import Inference, Tensor, infer, inference
 
-__all__ = ["Blocker", "Ending", "Facts", "Head", "Origin", "ReceptiveField"]
+__all__ = ["Blocker", "Ending", "Facts", "Head", "Origin", "ReceptiveField", "WeightFacts"]
 
 
 class Facts:
     """Facts about one graph, worked out once, when first asked for. See the table in ``archlint.facts``."""
 
-    def __init__(self, graph: Graph, size_bytes: int | None = None) -> None:
+    def __init__(self, graph: Graph, size_bytes: int | None = None, weights: Weights | None = None) -> None:
         self.graph = graph
         self.size_bytes = size_bytes
+        self.weights = None if weights is None else WeightFacts(graph, weights)
 
     @cached_property
     def _inference(self) -> Inference:
