@@ -8,31 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from archlint.formats.base import ModelFile, Reader
+from archlint.formats.base import ModelFile, Reader, Scanner
 from archlint.formats.find import Found, find
-from archlint.graph import Graph, Weights
+from archlint.graph import Graph, Hazard, Weights
 
 
-def _keras() -> Reader:
-    from archlint.formats.keras import read
+def _keras() -> tuple[Reader, Scanner]:
+    from archlint.formats.keras import read, scan
 
-    return read
-
-
-def _onnx() -> Reader:
-    from archlint.formats.onnx import read
-
-    return read
+    return read, scan
 
 
-READERS: Mapping[str, Callable[[], Reader]] = {
+def _onnx() -> tuple[Reader, Scanner]:
+    from archlint.formats.onnx import read, scan
+
+    return read, scan
+
+
+READERS: Mapping[str, Callable[[], tuple[Reader, Scanner]]] = {
     "keras": _keras,
     "keras-folder": _keras,
     "keras-h5": _keras,
     "keras-json": _keras,
     "onnx": _onnx,
 }
-"""Format, as ``find`` names it → what loads its reader. A new format is one row, and its row in ``sniff``."""
+"""Format, as ``find`` names it → what loads its reader and its scanner. A new format is one row, and its
+row in ``sniff``."""
 
 
 def _keras_weights(file: ModelFile, graph: Graph) -> Weights:
@@ -71,7 +72,15 @@ def read(file: ModelFile) -> Graph:
     Raises:
         ReadError: the file cannot be judged; says where in it, what was expected and what to do.
     """
-    return READERS[file.format]()(file)
+    return READERS[file.format]()[0](file)
+
+
+def scan(file: ModelFile) -> tuple[Hazard, ...]:
+    """The hazards of a file that cannot be read as a graph, as far as its structure goes.
+
+    ``read`` puts them in the graph by itself. What is too damaged to be looked at adds none.
+    """
+    return READERS[file.format]()[1](file)
 
 
 __all__ = ["READERS", "Found", "ModelFile", "find", "open_weights", "read"]

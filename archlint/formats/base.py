@@ -5,13 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from archlint.graph import Graph
+from archlint.graph import Graph, Hazard
 
 MAX_TEXT_BYTES = 256 * 2**20
 """Largest architecture text (JSON) or weight-free ONNX structure that is read; the largest seen is 0.7 MB."""
 
 MAX_NODES = 2_000_000
 """Most nodes a graph may have once functions and nested models are inlined."""
+
+
+MAX_HAZARDS = 200
+"""Most hazards that are told of one file; a file with more is no better known by all of them."""
+
+_PROGRAMS: tuple[tuple[bytes, str], ...] = (
+    (b"\x7fELF", "an ELF program"),
+    (b"MZ", "a Windows program"),
+    (b"\xcf\xfa\xed\xfe", "a Mach-O program"),
+    (b"\xce\xfa\xed\xfe", "a Mach-O program"),
+    (b"\xca\xfe\xba\xbe", "a Mach-O or Java program"),
+    (b"#!", "a script"),
+    *(
+        (b"\x80" + bytes([protocol, opcode]), "a Python pickle")
+        for protocol in (2, 3)
+        for opcode in b"}]c(X)"
+    ),
+    (b"\x80\x04\x95", "a Python pickle"),
+    (b"\x80\x05\x95", "a Python pickle"),
+    (b"PK\x03\x04", "a zip archive"),
+)
+"""First bytes → what they begin. Pickles of protocol 2 and 3 by their usual second opcode, 4 and 5 by their
+frame."""
+
+
+def foreign_kind(head: bytes) -> str:
+    """What kind of program or pickle starts with these bytes; "" when none that is known."""
+    return next((kind for magic, kind in _PROGRAMS if head.startswith(magic)), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +61,7 @@ Reader = Callable[[ModelFile], Graph]
 Raises:
     ReadError: the file cannot be judged; says where in it, what was expected and what to do.
 """
+
+Scanner = Callable[[ModelFile], tuple[Hazard, ...]]
+"""Looks for hazards in a file that a reader refused, as far as its structure goes; runs and follows
+nothing."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from archlint.errors import ReadError
 from archlint.formats.base import ModelFile
+from archlint.formats.keras.hazards import hazards_of, scan
 from archlint.graph import Attr, Graph, Param
 
-__all__ = ["read"]
+__all__ = ["read", "scan"]
 
 
 def read(file: ModelFile) -> Graph:
@@ -34,8 +36,13 @@ def read(file: ModelFile) -> Graph:
         metadata["backend"] = saved.backend
     graph = builder.graph(found.values)
     settings = training.settings(saved.compiled, found.names)
-    return Graph(
-        model.name, file.format, graph.inputs, graph.nodes, graph.outputs, graph.declared, settings, metadata
+    return replace(
+        graph,
+        name=model.name,
+        format=file.format,
+        training=settings,
+        metadata=metadata,
+        hazards=hazards_of(file, saved),
     )
 
 

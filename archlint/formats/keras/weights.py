@@ -25,7 +25,7 @@ MAX_TENSORS = 4096
 MAX_GROUP_DEPTH = 24
 
 
-class _Part(io.RawIOBase):
+class Part(io.RawIOBase):
     """A range of a file as a file of its own, read-only."""
 
     def __init__(self, file: io.BufferedReader, start: int, size: int) -> None:
@@ -94,7 +94,7 @@ def opened(path: str, format_: str) -> Iterator[h5py.File | None]:
             return
         whole.seek(info.header_offset + 26)
         lengths = struct.unpack("<HH", whole.read(4))
-        part = _Part(whole, info.header_offset + 30 + sum(lengths), info.file_size)
+        part = Part(whole, info.header_offset + 30 + sum(lengths), info.file_size)
         with h5py.File(part, "r") as file:
             yield file
 

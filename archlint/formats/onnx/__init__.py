@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from archlint.errors import ReadError
@@ -11,10 +13,11 @@ from archlint.formats.base import MAX_NODES, ModelFile
 from archlint.formats.onnx.build import Builder
 from archlint.formats.onnx.decode import model
 from archlint.formats.onnx.external import external_metadata
+from archlint.formats.onnx.hazards import hazards_of
 from archlint.formats.onnx.inline import inlined
 from archlint.formats.onnx.records import RawModel
 from archlint.formats.onnx.wire import File, MalformedError
-from archlint.graph import Attr, Graph
+from archlint.graph import Attr, Graph, Hazard
 
 _OVERRIDABLE_SINCE = 4
 """IR version from which an initializer that is also an input may be given another value by the caller."""
@@ -26,6 +29,21 @@ def read(file: ModelFile) -> Graph:
     Raises:
         ReadError: cut off, damaged, dangling, cyclic or without a graph; says where.
     """
+    with _opened(file) as source:
+        return graph_of(file.path, source)
+
+
+def scan(file: ModelFile) -> tuple[Hazard, ...]:
+    """The hazards of a file whose graph could not be built; none when not even its records can be read."""
+    try:
+        with _opened(file) as source:
+            return hazards_of(file.path, model(source, 0, source.size))
+    except (ReadError, MalformedError):
+        return ()
+
+
+@contextmanager
+def _opened(file: ModelFile) -> Iterator[File]:
     try:
         descriptor = os.open(file.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
@@ -34,7 +52,7 @@ def read(file: ModelFile) -> Graph:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ReadError(file.path, "", "it is not a regular file")
-        return graph_of(file.path, File(descriptor, status.st_size))
+        yield File(descriptor, status.st_size)
     except OSError as error:
         raise ReadError(file.path, "", f"it cannot be read: {error.strerror}") from error
     finally:
@@ -54,7 +72,8 @@ def graph_of(path: str, source: File) -> Graph:
         built = builder.build(graph)
     except MalformedError as error:
         raise ReadError(path, error.where, error.what) from error
-    return replace(built, format="onnx", metadata=_metadata(path, raw, builder))
+    about = _metadata(path, raw, builder)
+    return replace(built, format="onnx", metadata=about, hazards=hazards_of(path, raw))
 
 
 def _metadata(path: str, raw: RawModel, builder: Builder) -> dict[str, Attr]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
+from archlint.formats.base import foreign_kind
 from archlint.formats.onnx.records import (
     RawAttr,
     RawFunction,
@@ -26,6 +27,15 @@ MAX_LIST_BYTES = 1 << 16
 MAX_LIST_ITEMS = 1 << 14
 """Most items of a list attribute that are kept (tree ensembles hold millions)."""
 
+MAX_LEFTOVERS = 100
+"""Most fields unknown to ONNX that are noted."""
+
+LARGE_LEFTOVER_BYTES = 1 << 20
+"""Unknown fields from this size on are told of whatever they hold: a newer ONNX adds settings, not
+megabytes."""
+
+_MODEL_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
+
 
 def model(src: Source, start: int, end: int) -> RawModel:
     """The ModelProto at ``start..end``.
@@ -38,6 +48,7 @@ def model(src: Source, start: int, end: int) -> RawModel:
     opsets: dict[str, int] = {}
     graphs = []
     functions = []
+    leftovers: list[tuple[int, int, str]] = []
     for tag, a, b in src.fields(start, end):
         if tag == 1 << 3 | VARINT:
             ir_version = a
@@ -53,10 +64,13 @@ def model(src: Source, start: int, end: int) -> RawModel:
             training_infos += 1
         elif tag == 25 << 3 | BYTES:
             functions.append(_function(*src.settle(a, b)))
+        elif tag >> 3 not in _MODEL_FIELDS and tag & 7 == BYTES and len(leftovers) < MAX_LEFTOVERS:
+            leftovers.append((tag >> 3, b - a, foreign_kind(src.content(a, min(b, a + 8)))))
     if not graphs:
         raise MalformedError("", "it holds no graph; the file is cut off, damaged or not ONNX")
     producer = " ".join(word for word in names.values() if word)
-    return RawModel(ir_version, producer, opsets, graphs[-1], functions, training_infos)
+    strange = tuple(item for item in leftovers if item[2] or item[1] > LARGE_LEFTOVER_BYTES)
+    return RawModel(ir_version, producer, opsets, graphs[-1], functions, training_infos, strange)
 
 
 def _graph(src: Source, start: int, end: int, depth: int) -> RawGraph:

@@ -16,7 +16,8 @@ class Stored:
     """A tensor in the file (TensorProto or SparseTensorProto). ``value`` as in ``graph.Param``.
 
     ``external`` is (location, offset, length) as the file states it, for contents in another file.
-    ``short`` says that the contents are fewer or more bytes than the shape needs.
+    ``short`` says that the contents are fewer or more bytes than the shape needs. ``external_keys`` are all
+    keys of the external data; ``hollow`` is (bytes stated, bytes there) of a tensor out of all proportion.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Stored:
     external: tuple[str, str, str] | None = None
     sparse: bool = False
     short: bool = False
+    external_keys: tuple[str, ...] = ()
+    hollow: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,10 @@ class RawFunction:
 
 @dataclass(frozen=True, slots=True)
 class RawModel:
-    """A ModelProto. ``opsets`` maps a domain to its version, "" being ONNX's own."""
+    """A ModelProto. ``opsets`` maps a domain to its version, "" being ONNX's own.
+
+    ``leftovers`` are fields that a ModelProto does not have: number, bytes, what they begin as.
+    """
 
     ir_version: int
     producer: str
@@ -89,3 +95,4 @@ class RawModel:
     graph: RawGraph
     functions: Sequence[RawFunction]
     training_infos: int
+    leftovers: Sequence[tuple[int, int, str]] = ()

@@ -44,6 +44,11 @@ DTYPES = {
 }
 """TensorProto.DataType → dtype."""
 
+LARGE_ELEMENTS = 1 << 30
+HOLLOW_RATIO = 1000
+"""A tensor of more elements than this with less than a thousandth of their bytes exhausts memory when it is
+loaded."""
+
 _STRUCT = {
     "float32": "f",
     "float64": "d",
@@ -158,9 +163,14 @@ def _stored(
 ) -> Stored:
     if entries is not None:
         where = (entries.get("location", ""), entries.get("offset", ""), entries.get("length", ""))
-        return Stored(name, dtype, shape, external=where)
+        return Stored(name, dtype, shape, external=where, external_keys=tuple(entries))
     code = _STRUCT.get(dtype or "")
     size = math.prod(shape)
+    if size > LARGE_ELEMENTS:
+        stated = size * (struct.calcsize(code) if code else 1)
+        there = sum(b - a for tag, a, b in content if tag & 7 == BYTES)
+        if stated > HOLLOW_RATIO * there and len(content) < MAX_VALUES:
+            return Stored(name, dtype, shape, short=True, hollow=(stated, there))
     raw = [(a, b) for tag, a, b in content if tag == _RAW << 3 | BYTES]
     if raw and code:
         a, b = raw[-1]

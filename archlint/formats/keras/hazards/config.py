@@ -1,0 +1,134 @@
+"""Code, foreign symbols and paths in the JSON of a saved model, nested models included.
+
+Loading follows every ``{"module": …, "class_name": …}`` in the file
+(keras/src/saving/serialization_lib.py), so
+every object is looked at, wherever it stands; nothing is imported or decoded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from archlint.formats.keras.hazards.symbols import symbol_hazard
+from archlint.formats.keras.raw import Json, Raw
+from archlint.graph import Attr, Hazard
+
+Trail = tuple["Trail", str | int, Json] | None
+"""The way to a value: the way to what holds it, its key there, and the value."""
+
+MAX_TEXT = 80
+"""Longest name that is repeated from a file; names are short, payloads are not."""
+
+_RESOURCES = frozenset({"vocabulary", "idf_weights", "filepath", "file_path", "vocabulary_path", "merges"})
+"""Settings that keras.layers and keras_hub take as the path of a file to read (StringLookup,
+TextVectorization, …)."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{1,20}://")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
+def config_hazards(text: Raw, format_: str) -> Iterator[Hazard]:
+    """The hazards in one text of a saved model, in its order; ``format_`` is that of the file.
+
+    Walks without recursion: one step per list and object, however deep they nest.
+    """
+    archive = format_ in ("keras", "keras-folder")
+    legacy = format_ == "keras-h5"
+    waiting: list[tuple[Json, Trail]] = [(text.value, None)]
+    while waiting:
+        value, trail = waiting.pop()
+        if isinstance(value, dict):
+            found = list(_of_object(value, archive, legacy))
+            if found:
+                where = text.where + _words(trail)
+                layer = _layer(value, trail)
+                for kind, attrs in found:
+                    yield Hazard(kind, where, {**attrs, "layer": layer} if layer else attrs)
+            for key in reversed(value):
+                if isinstance(value[key], dict | list):
+                    waiting.append((value[key], (trail, key, value[key])))
+        elif isinstance(value, list):
+            for at in range(len(value) - 1, -1, -1):
+                if isinstance(value[at], dict | list):
+                    waiting.append((value[at], (trail, at, value[at])))
+
+
+def _of_object(value: dict[str, Json], archive: bool, legacy: bool) -> Iterator[tuple[str, dict[str, Attr]]]:
+    cls = value.get("class_name")
+    if isinstance(cls, str):
+        config = value.get("config")
+        if cls == "__lambda__":
+            yield "lambda-code", {"subject": "a function", "legacy": legacy}
+        elif cls.rpartition(">")[2] == "Lambda" and isinstance(config, dict) and _holds_code(config):
+            yield "lambda-code", {"subject": "a Lambda layer", "legacy": legacy}
+        found = symbol_hazard(cls, value)
+        if found is not None:
+            yield found[0], {"subject": shown(found[1]), "how": found[2], "legacy": legacy}
+        name = config.get("name") if isinstance(config, dict) else None
+        if archive and isinstance(name, str) and _leaves_its_folder(name):
+            yield "layer-name-path", {"subject": shown(name), "how": leaving(name)}
+    for key in _RESOURCES & value.keys():
+        path = value[key]
+        if isinstance(path, str) and len(path) <= 4096 and leaving(path):
+            yield "resource-path", {"subject": key, "how": leaving(path)}
+
+
+def _holds_code(config: dict[str, Json]) -> bool:
+    """Whether a Lambda of Keras 1 or 2 keeps marshalled code: ``[code, defaults, closure]``, or so marked."""
+    parts = ("function", "output_shape", "mask")
+    if any(config.get(f"{part}_type") == "lambda" for part in parts):
+        return True
+    return isinstance(config.get("function"), list)
+
+
+def leaving(path: str) -> str:
+    """How a path leaves the folder that it is taken from; "" when it stays inside."""
+    if _URL.match(path):
+        return "a URL"
+    if path.startswith(("/", "\\", "~")) or _DRIVE.match(path):
+        return "an absolute path"
+    if ".." in re.split(r"[\\/]", path):
+        return "a path that goes up with '..'"
+    return ""
+
+
+def _leaves_its_folder(name: str) -> bool:
+    return name == ".." or (("/" in name or "\\" in name) and leaving(name) != "")
+
+
+def shown(text: str) -> str:
+    """A name from a file, short and printable."""
+    clean = "".join(char if char.isprintable() else "?" for char in text)
+    return clean if len(clean) <= MAX_TEXT else clean[: MAX_TEXT - 1] + "…"
+
+
+def _words(trail: Trail) -> str:
+    parts = []
+    while trail is not None:
+        trail, key, value = trail
+        name = layer_name(value) if isinstance(key, int) else ""
+        parts.append(
+            (f"[{key}]" if isinstance(key, int) else f".{shown(key)}") + (f" '{name}'" if name else "")
+        )
+    return ": " * bool(parts) + "".join(reversed(parts)).removeprefix(".")
+
+
+def _layer(value: dict[str, Json], trail: Trail) -> str:
+    """Name of the innermost layer that a place lies in; "" when it lies in none."""
+    while trail is not None:
+        trail, key, value_there = trail
+        if isinstance(key, int):
+            name = layer_name(value_there)
+            if name:
+                return name
+    return layer_name(value)
+
+
+def layer_name(value: Json) -> str:
+    """The name of a serialised layer; "" for anything else."""
+    if not isinstance(value, dict) or "class_name" not in value:
+        return ""
+    config = value.get("config")
+    name = config.get("name") if isinstance(config, dict) else value.get("name")
+    return shown(name) if isinstance(name, str) else ""
