@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from archlint.checks import Match, Unsure, check, maps
+from archlint.facts.linear import is_affine
 from archlint.graph import Node
 from archlint.ops import attr, has_trait
 
@@ -25,25 +27,73 @@ _LINEAR = ("Dense", "Conv")
         "now": "parameters of both",
         "merged": "parameters of the one layer that does the same",
         "dropout": "whether dropout stands between them",
+        "expands": "whether both are 1×1 convolutions and the second at least doubles the width",
+        "row": "how many such layers follow each other, these two among them",
     },
 )
 def mergeable_pairs(facts: Facts) -> Iterator[Match | Unsure]:
     """Pairs whose product is one layer of the same sort, exactly (see RULES: linear-linear merge).
 
     A convolution merges with a 1×1 convolution after it whatever its stride and padding; a 1×1 convolution
-    merges with any convolution after it that pads nothing.
+    merges with any convolution after it that pads nothing. Of a row of such layers the first pair stands for
+    all, and a model that is linear as a whole is left to ``nonlinearity.all_linear``.
     """
+    whole = {node.name for node in whole_model(facts)}
+    pairs: list[tuple[Node, Node, bool]] = []
     for second in facts.graph.nodes:
         if second.op not in _LINEAR or maps.is_shared(facts, second) or not second.inputs:
             continue
         first, dropout = _before(facts, second.inputs[0])
-        if first is None or first.op not in _LINEAR or maps.is_shared(facts, first):
+        if first is None or first.op not in _LINEAR or maps.is_shared(facts, first) or first.name in whole:
             continue
-        merges = _merges(facts, first, second)
+        merges = folds(facts, first, second)
         if merges is None:
             yield Unsure(second, "the windows or groups of the pair are unknown")
         elif merges:
-            yield from _pair(facts, first, second, dropout)
+            pairs.append((first, second, dropout))
+    after = {first.name: second for first, second, _ in pairs}
+    inside = {second.name for _, second, _ in pairs}
+    for first, second, dropout in pairs:
+        if first.name not in inside:
+            yield from _pair(facts, first, second, dropout, _row(after, first))
+
+
+def _row(after: Mapping[str, Node], first: Node) -> int:
+    """How many layers follow each other from the first on."""
+    count, node = 1, after.get(first.name)
+    while node is not None:
+        count, node = count + 1, after.get(node.name)
+    return count
+
+
+_whole: WeakKeyDictionary[Facts, tuple[Node, ...]] = WeakKeyDictionary()
+
+
+def whole_model(facts: Facts) -> tuple[Node, ...]:
+    """The learned layers of a model that is linear up to its last activation, two deep or more; else none."""
+    if facts not in _whole:
+        _whole[facts] = _learned_if_linear(facts)
+    return _whole[facts]
+
+
+def _learned_if_linear(facts: Facts) -> tuple[Node, ...]:
+    region = next(iter(facts.linear_regions), ()) if len(facts.linear_regions) == 1 else ()
+    members = {node.name for node in region}
+    behind: dict[str, bool] = {}  # value made from a learned layer's output → whether an activation did
+    deep = False
+    for node in facts.graph.nodes:
+        seen = [behind[value] for value in node.inputs if value in behind]
+        if has_trait(node, "learned") and node.op != "BatchNormalization":
+            if node.name not in members or any(seen):
+                return ()
+            deep = deep or bool(seen)
+            seen = [False]
+        elif seen and not has_trait(node, "activation") and not is_affine(facts.graph, node):
+            return ()
+        if seen:
+            bent = any(seen) or has_trait(node, "activation")
+            behind.update(dict.fromkeys(node.outputs, bent))
+    return region if deep else ()
 
 
 def _before(facts: Facts, value: str) -> tuple[Node | None, bool]:
@@ -59,7 +109,8 @@ def _before(facts: Facts, value: str) -> tuple[Node | None, bool]:
         value = node.inputs[0]
 
 
-def _merges(facts: Facts, first: Node, second: Node) -> bool | None:
+def folds(facts: Facts, first: Node, second: Node) -> bool | None:
+    """Whether one layer computes exactly what a pair does; None when it is not known."""
     if first.op == "Dense" and second.op == "Dense":
         return _last_axis(facts, first) and _last_axis(facts, second)
     points = [_is_pointwise(facts, node) for node in (first, second)]
@@ -89,7 +140,7 @@ def _is_pointwise(facts: Facts, node: Node) -> bool | None:
     return prod(length or 0 for length in window) == 1 and prod(step or 0 for step in steps) == 1
 
 
-def _pair(facts: Facts, first: Node, second: Node, dropout: bool) -> Iterator[Match | Unsure]:
+def _pair(facts: Facts, first: Node, second: Node, dropout: bool, row: int) -> Iterator[Match | Unsure]:
     if any(node.op == "Conv" and attr(node, "groups") != 1 for node in (first, second)):
         return
     inner, inputs, outputs = (
@@ -111,7 +162,17 @@ def _pair(facts: Facts, first: Node, second: Node, dropout: bool) -> Iterator[Ma
         "now": parts[0] + parts[1],
         "merged": merged,
     }
-    yield Match({"first": first, "second": second}, {**values, "dropout": dropout})
+    expands = expands_again(facts, first, second)
+    more = {"dropout": dropout, "expands": expands, "row": row}
+    yield Match({"first": first, "second": second}, {**values, **more})
+
+
+def expands_again(facts: Facts, first: Node, second: Node) -> bool:
+    """Whether two 1×1 convolutions end one inverted residual block and start the next (MobileNetV2, 3)."""
+    inner, outputs = maps.out_channels(facts, first), maps.out_channels(facts, second)
+    if inner is None or outputs is None or first.op != "Conv" or second.op != "Conv":
+        return False
+    return outputs >= 2 * inner and all(_is_pointwise(facts, node) for node in (first, second))
 
 
 def _window_size(facts: Facts, node: Node) -> int:

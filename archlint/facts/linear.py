@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archlint.facts.basis import Basis
-from archlint.graph import Node
+from archlint.graph import Graph, Node
 from archlint.ops import has_trait
 
 _AFFINE = (
@@ -20,20 +20,20 @@ _AFFINE = (
 _MOVES = frozenset({"Slice", "Pad", "Tile", "RepeatVector", "Split", "Gather", "Resize", "DepthToSpace"})
 
 
-def is_affine(basis: Basis, node: Node) -> bool:
+def is_affine(graph: Graph, node: Node) -> bool:
     """Whether a node is an affine function of its computed inputs at inference."""
     if any(has_trait(node, trait) for trait in _AFFINE):
         return not has_trait(node, "nonlinear")
     if node.op in _MOVES:
         return True
     if has_trait(node, "multiplication") or node.op in ("Sub", "Div"):
-        fixed = [_is_fixed(basis, value) for value in node.inputs]
+        fixed = [_is_fixed(graph, value) for value in node.inputs]
         return node.op == "Sub" or (len(fixed) == 2 and (fixed[1] or (fixed[0] and node.op == "Mul")))
     return False
 
 
-def _is_fixed(basis: Basis, value: str) -> bool:
-    maker = basis.graph.producers.get(value)
+def _is_fixed(graph: Graph, value: str) -> bool:
+    maker = graph.producers.get(value)
     return maker is not None and has_trait(maker, "constant")
 
 
@@ -54,7 +54,7 @@ def linear_regions(basis: Basis) -> tuple[tuple[Node, ...], ...]:
         return index
 
     for node in basis.graph.nodes:
-        if not is_affine(basis, node):
+        if not is_affine(basis.graph, node):
             continue
         own = len(parent)
         parent.append(own)
