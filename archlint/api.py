@@ -6,15 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from archlint.choice import Options, chosen
-from archlint.engine import RuleSet, load, run
+from archlint.engine import Outcome, RuleSet, load, run
 from archlint.errors import ReadError, UsageError
 from archlint.facts import Facts
 from archlint.findings import SEVERITIES, FileReport, Port, Problem, Report
-from archlint.formats import Found, ModelFile, find, read
+from archlint.formats import Found, ModelFile, find, read, scan
 from archlint.graph import Graph, Node
 from archlint.settings import Settings
+
+_T = TypeVar("_T")
 
 
 def check(
@@ -91,20 +94,44 @@ def facts_of(path: str) -> Facts:
 def _row(entry: Found, rules: RuleSet, options: Options, debug: bool) -> FileReport:
     if isinstance(entry, ReadError):
         return FileReport(entry.path, None, None, problem=Problem(entry.where, entry.what))
+    row = _guarded(lambda: _judged(entry, rules, options), debug)
+    if isinstance(row, FileReport):
+        return row
+    seen = _guarded(lambda: _hazardous(entry, rules, options), debug)
+    outcome = Outcome() if isinstance(seen, Problem) else seen
+    return FileReport(
+        entry.path,
+        entry.format,
+        entry.size_bytes,
+        findings=outcome.findings,
+        silences=outcome.silences,
+        problem=row,
+    )
+
+
+def _guarded(work: Callable[[], _T], debug: bool) -> _T | Problem:
+    """What the work gives, or why one file stops it."""
     try:
-        return _judged(entry, rules, options)
+        return work()
     except ReadError as error:
-        problem = Problem(error.where, error.what)
+        return Problem(error.where, error.what)
     except OSError as error:
-        problem = Problem("", f"it cannot be read: {error.strerror or error}")
+        return Problem("", f"it cannot be read: {error.strerror or error}")
     except MemoryError:
-        problem = Problem("", "it needs more memory than there is")
+        return Problem("", "it needs more memory than there is")
     except Exception as error:  # a fault of ours in one file must not silence the others
         if debug:
             raise
         what = f"internal error in archlint: {type(error).__name__}: {error} (--debug shows where)"
-        problem = Problem("", what)
-    return FileReport(entry.path, entry.format, entry.size_bytes, problem=problem)
+        return Problem("", what)
+
+
+def _hazardous(file: ModelFile, rules: RuleSet, options: Options) -> Outcome:
+    """What the security rules say of a file whose graph could not be had: they ask for its hazards only."""
+    graph = Graph(format=file.format, hazards=scan(file))
+    security = RuleSet(tuple(rule for rule in rules if rule.family == "security"))
+    given = {name: values for name, values in options.items() if name in security.by_name}
+    return run(security, Facts(graph, file.size_bytes), given)
 
 
 def _judged(file: ModelFile, rules: RuleSet, options: Options) -> FileReport:
