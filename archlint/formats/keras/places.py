@@ -10,9 +10,16 @@ from archlint.formats.keras import files, models
 from archlint.formats.keras.builder import MAX_MODEL_DEPTH, Builder
 from archlint.formats.keras.call import Layer
 from archlint.formats.keras.dialects import RENAMED
-from archlint.formats.keras.layers import LAYERS
 from archlint.formats.keras.layers.recurrent import OPS
 from archlint.graph import Graph, Param
+
+_CERTAIN = frozenset(
+    {"Dense", "EinsumDense", "Embedding", "LSTM", "GRU", "SimpleRNN", "Bidirectional", "MultiHeadAttention"}
+    | {"BatchNormalization", "LayerNormalization", "GroupNormalization"}
+    | {f"{kind}{rank}D" for kind in ("Conv", "DepthwiseConv", "SeparableConv") for rank in (1, 2, 3)}
+    | {f"Conv{rank}DTranspose" for rank in (1, 2, 3)}
+)
+"""Classes of which every variable is known, in order; compared with Keras's own in the oracle tests."""
 
 _ATTENTION = ("query", "key", "gate", "value", "output")
 _WAYS = ("forward", "backward")
@@ -22,7 +29,7 @@ _WAYS = ("forward", "backward")
 class Slot:
     """One variable of a layer: its param, the layer's address, the top layer, and where Keras numbers it.
 
-    ``uncertain`` says that the layer holds variables whose order is not known here.
+    ``certain``: all that a layer of this class creates is known, so that another shape is a fault.
     """
 
     param: Param
@@ -30,7 +37,7 @@ class Slot:
     top: str
     group: tuple[str, ...]
     index: int
-    uncertain: bool = False
+    certain: bool
 
 
 def slots(file: ModelFile, graph: Graph) -> Iterator[Slot]:
@@ -88,13 +95,13 @@ def _slots_of(layer: Layer, params: Sequence[Param]) -> Iterator[Slot]:
     inner = _unwrapped(layer)
     top = (*layer.parents, layer.name)[0]
     cls = RENAMED.get(inner.cls, inner.cls)
-    certain = not inner.custom and cls in LAYERS and not _holds_more(inner)
+    certain = not inner.custom and cls in _CERTAIN and not _holds_more(inner)
     counts: dict[tuple[str, ...], int] = {}
     for param in params:
         within = _within(inner, cls, param)
-        index = counts.get(within, 0)
+        index = counts.get(within, int(param.role == "vector_u"))
         counts[within] = index + 1
-        yield Slot(param, layer.path, top, (*inner.group, *within), index, not certain)
+        yield Slot(param, layer.path, top, (*inner.group, *within), index, certain)
 
 
 def _holds_more(layer: Layer) -> bool:
@@ -109,7 +116,7 @@ def _within(layer: Layer, cls: str, param: Param) -> tuple[str, ...]:
     first, _, _ = param.role.partition("_")
     if cls == "SpectralNormalization":
         if param.role == "vector_u":
-            return ()
+            return ()  # the wrapper's own list has the kernel as well, in front
         inner = layer.config["layer"]["class_name"].text("")
         return ("layer", *_within(layer, RENAMED.get(inner, inner), param))
     if cls == "Bidirectional" and first in _WAYS:

@@ -96,7 +96,9 @@ def _by_number(file: h5py.File, rows: Sequence[Slot]) -> _Found:
             continue
         found = hard(variables, str(slot.index)) if str(slot.index) in variables else None
         names = (*[part for part in holder.name.split("/") if part], "vars", str(slot.index))
-        yield slot, names, found.shape if isinstance(found, h5py.Dataset) else None
+        shape = found.shape if isinstance(found, h5py.Dataset) else None
+        if slot.certain or (shape is not None and _fits(shape, slot.param.shape)):
+            yield slot, names, shape
 
 
 def _group(file: h5py.Group, path: Sequence[str]) -> h5py.Group | None:
@@ -124,9 +126,9 @@ def _by_name(file: h5py.File, rows: Sequence[Slot]) -> _Found:
             continue
         listed = [_text(item) for item in holder.attrs["weight_names"]][:MAX_TENSORS]
         ordered = sorted(slots_, key=lambda slot: not slot.param.trainable)
-        if not listed or any(slot.uncertain for slot in slots_):
+        if not listed:
             continue
-        plain = all(slot.layer == name for slot in slots_)
+        plain = all(slot.layer == name and slot.certain for slot in slots_)
         found = [_dataset(holder, [part for part in one.split("/") if part]) for one in listed]
         fits = len(found) == len(ordered) and all(
             one is not None and _fits(one.shape, slot.param.shape)
