@@ -130,6 +130,11 @@ def archlint() -> None:
     help="Exit with 1 if something at least this bad is found.  [default: warning]",
 )
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--weights/--no-weights",
+    default=None,
+    help="Let rules read the weights, or not.  [default: if a model has at most 16 MB of them]",
+)
 @_rule_folders
 @click.option("-q", "--quiet", is_flag=True, help="Only findings and files that cannot be read.")
 @click.option("-v", "--verbose", is_flag=True, help="Also what could not be judged, place by place.")
@@ -144,6 +149,7 @@ def check(
     target: tuple[str, ...],
     fail_on: str | None,
     format_: str,
+    weights: bool | None,
     quiet: bool,
     verbose: bool,
     debug: bool,
@@ -172,7 +178,9 @@ def check(
     picked = chosen(load(settings.rules), settings, options)
     found = find(paths)
     with _progress(len(found)) as advance:
-        report = check_files(found, picked.rules, options=picked.options, debug=debug, advance=advance)
+        report = check_files(
+            found, picked.rules, options=picked.options, weights=weights, debug=debug, advance=advance
+        )
     if not found:
         click.echo(f"archlint: no models in {', '.join(map(_shown, paths))}", err=True)
     view = View(colour=_wants_colour(sys.stdout), detail=verbose - quiet)
@@ -244,7 +252,9 @@ def explain(name: str, model: str, source: Source, options: tuple[str, ...], tar
 
     settings = source.settings().overruled(target=_words(target))
     picked = chosen(load(settings.rules), replace(settings, select=("all",), ignore=()), options)
-    click.echo(explained(find(picked.rules, name), _facts(model), picked.options.get(name)))
+    wanted = find(picked.rules, name)
+    facts = _facts(model, weights="weights" in wanted.requires)
+    click.echo(explained(wanted, facts, picked.options.get(name)))
 
 
 @archlint.command()
@@ -290,10 +300,10 @@ def _loaded(folders: Sequence[str], builtin: bool = True) -> RuleSet:
     return load([Path(folder) for folder in folders], builtin=builtin)
 
 
-def _facts(path: str) -> Facts:
+def _facts(path: str, weights: bool = False) -> Facts:
     from archlint.api import facts_of
 
-    return facts_of(path)
+    return facts_of(path, weights)
 
 
 def _words(values: Sequence[str]) -> list[str]:

@@ -40,7 +40,11 @@ def test_no_framework_is_ever_imported(arguments: tuple[str, ...]) -> None:
     assert top_level(modules_after(*arguments)) & FRAMEWORKS == set()
 
 
-def test_linting_keras_imports_no_file_library_and_no_numpy() -> None:
+def test_linting_keras_without_weights_imports_no_file_library_and_no_numpy() -> None:
+    assert top_level(modules_after("--no-weights", KERAS)) & {"numpy", "h5py", "onnx", "google"} == set()
+
+
+def test_weights_of_a_large_model_are_left_alone_unless_asked_for() -> None:
     assert top_level(modules_after(KERAS)) & {"numpy", "h5py", "onnx", "google"} == set()
 
 
