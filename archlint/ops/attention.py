@@ -35,7 +35,8 @@ def _multi_head_macs(node: Node, ins: Sequence[Tensor], outs: Sequence[Tensor]) 
     """Projections T·Dq·h·k + S·Dk·h·k + S·Dv·h·v + T·h·v·Dout, scores h·T·S·k, mixing h·T·S·v.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762 §3.2; Keras ``MultiHeadAttention`` einsum equations.
-    With ``attention_axes`` the scores count once per position of the other axes.
+    With ``attention_axes`` the scores count once per position of the other axes; a gate is one more
+    projection, T·Dq·h·v.
     """
     query, value, key = _sources(ins)
     heads, wide, deep = integer(node, "num_heads"), integer(node, "key_dim"), _value_dim(node)
@@ -50,6 +51,8 @@ def _multi_head_macs(node: Node, ins: Sequence[Tensor], outs: Sequence[Tensor]) 
     targets, sources = prod(q[:-1]), prod(v[:-1])
     pairs = targets * prod(dim for axis, dim in enumerate(v[:-1], 1) if axis in axes)
     inputs = targets * q[-1] * wide + sources * k[-1] * wide + sources * v[-1] * deep
+    if flag(node, "use_gate"):
+        inputs += targets * q[-1] * deep
     return heads * (inputs + pairs * (wide + deep) + targets * deep * prod(made))
 
 
@@ -59,7 +62,7 @@ def _attended(node: Node, rank: int) -> tuple[int, ...] | None:
 
 
 def _multi_head_weights(node: Node, ins: Sequence[Tensor]) -> Sequence[Weight]:
-    """query, key and value kernels (D, heads, dim) with biases (heads, dim); output (heads, dim, D)."""
+    """query, key, gate and value kernels (D, heads, dim), biases (heads, dim); output (heads, dim, D)."""
     query, value, key = _sources(ins)
     heads, wide, deep = integer(node, "num_heads"), integer(node, "key_dim"), _value_dim(node)
     rows = [("query", query, heads, wide), ("key", key, heads, wide), ("value", value, heads, deep)]
@@ -83,7 +86,8 @@ def _projections(
 ) -> Sequence[Weight]:
     found: list[Weight] = []
     biased = flag(node, "use_bias")
-    for role, source, heads, wide in rows:
+    gates = [("gate", query, *inner)] if flag(node, "use_gate") else []
+    for role, source, heads, wide in (*rows[:2], *gates, *rows[2:]):
         found.append(Weight(f"{role}_kernel", (source[-1] if source else None, heads, wide)))
         if biased:
             found.append(Weight(f"{role}_bias", (heads, wide)))
@@ -108,7 +112,8 @@ def _grouped_macs(node: Node, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> 
     (targets, *_, features), v, k = (shape or (0, 0) for shape in shapes)
     sources = v[0]
     pairs = 2 * heads * targets * sources * wide
-    return 2 * targets * features * heads * wide + sources * (k[-1] + v[-1]) * shared * wide + pairs
+    projected = 3 if flag(node, "use_gate") else 2
+    return projected * targets * features * heads * wide + sources * (k[-1] + v[-1]) * shared * wide + pairs
 
 
 def _heads(node: Node) -> tuple[int, int]:
@@ -211,6 +216,7 @@ OPS = table(
             "dropout": 0.0,
             "causal": False,
             "flash": None,
+            "use_gate": False,
         },
         _multi_head_macs,
         _multi_head_weights,
@@ -227,6 +233,7 @@ OPS = table(
             "dropout": 0.0,
             "causal": False,
             "flash": None,
+            "use_gate": False,
         },
         _grouped_macs,
         _grouped_weights,

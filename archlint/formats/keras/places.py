@@ -50,7 +50,19 @@ def slots(file: ModelFile, graph: Graph) -> Iterator[Slot]:
     builder = Builder(file.path, 3)
     model = models.layer_of(saved.model, builder, ())
     for layer in _layers(model, builder, 0):
-        yield from _slots_of(layer, params.get(layer.path, ()))
+        yield from _slots_of(layer, _written(params.get(layer.path, ()), file.format))
+
+
+def _written(params: Sequence[Param], format_: str) -> Sequence[Param]:
+    """The params that the weights file holds in an order that is known.
+
+    ``.keras`` holds LoRA's factors merged into their kernel; what is left of a layer that GPTQ or AWQ has
+    quantised (bytes in uint8) depends on the version (save_own_variables in Keras 3.12 and 3.15).
+    """
+    if any(param.dtype == "uint8" for param in params):
+        return ()
+    merged = format_ != "keras-h5"
+    return [param for param in params if not (merged and param.role.startswith("lora_"))]
 
 
 def _params_by_layer(graph: Graph) -> dict[str, tuple[Param, ...]]:

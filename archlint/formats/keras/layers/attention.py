@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Arg, Call, Translator, values_of
+from archlint.formats.keras.policies import as_stored
 from archlint.graph import Attr
 
 MHA_ARGS = ("query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask")
@@ -42,11 +43,19 @@ def multi_head(call: Call) -> list[Val]:
         "attention_axes": _dims(call, "attention_axes"),
         "dropout": config["dropout"].float(0.0),
         "causal": call.kwargs.get("use_causal_mask") is True,
+        "use_gate": config["use_gate"].flag(False),
     }
-    if config["use_gate"].flag(False):
-        attrs["use_gate"] = True
+    return _projected(call, "MultiHeadAttention", attrs)
+
+
+def _projected(call: Call, op: str, attrs: dict[str, Attr]) -> list[Val]:
+    """An attention layer with projections, each of which is an EinsumDense under the layer's dtype policy."""
     scores = call.kwargs.get("return_attention_scores") is True
-    return call.node("MultiHeadAttention", _sources(call), attrs, outputs=2 if scores else 1)
+    values = call.node(op, _sources(call), attrs, outputs=2 if scores else 1)
+    ones = (None,) * ((call.rank or 3) - 1)
+    inward = [(f"{name}_kernel", (0,), (*ones, 1, 2)) for name in ("query", "key", "gate", "value")]
+    as_stored(call, *inward, ("output_kernel", (0, 1), (*ones, 2)))
+    return values
 
 
 def _dims(call: Call, key: str) -> Attr:
@@ -66,11 +75,9 @@ def grouped_query(call: Call) -> list[Val]:
         "use_bias": config["use_bias"].flag(True),
         "dropout": config["dropout"].float(0.0),
         "causal": call.kwargs.get("use_causal_mask") is True,
+        "use_gate": config["use_gate"].flag(False),
     }
-    if config["use_gate"].flag(False):
-        attrs["use_gate"] = True
-    scores = call.kwargs.get("return_attention_scores") is True
-    return call.node("GroupedQueryAttention", _sources(call), attrs, outputs=2 if scores else 1)
+    return _projected(call, "GroupedQueryAttention", attrs)
 
 
 def _query_key_value(call: Call) -> list[Val]:

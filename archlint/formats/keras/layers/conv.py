@@ -5,6 +5,7 @@ from __future__ import annotations
 from archlint.formats.keras.activations import activate
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, Translator
+from archlint.formats.keras.policies import as_stored
 from archlint.formats.keras.start import kernel_start
 from archlint.graph import Attr, Dim
 
@@ -34,7 +35,9 @@ def conv(rank: int) -> Translator:
             "use_bias": call.config["use_bias"].flag(True),
             **kernel_start(call.config),
         }
-        return [activate(call, call.one("Conv", None, attrs), call.config["activation"])]
+        value = call.one("Conv", None, attrs)
+        as_stored(call, ("kernel", tuple(range(rank + 1)), (rank + 1,)))
+        return [activate(call, value, call.config["activation"])]
 
     return translator
 

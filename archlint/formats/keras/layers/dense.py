@@ -7,6 +7,8 @@ from dataclasses import replace
 from archlint.formats.keras.activations import activate, activation_name, op_of_activation
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, Translator
+from archlint.formats.keras.lowbit import reversed_table
+from archlint.formats.keras.policies import as_stored, policy_of
 from archlint.formats.keras.start import kernel_start
 from archlint.graph import Attr, Param
 from archlint.ops import Tensor
@@ -19,7 +21,9 @@ def dense(call: Call) -> list[Val]:
         "use_bias": call.config["use_bias"].flag(True),
         **kernel_start(call.config),
     }
-    return [activate(call, call.one("Dense", None, attrs), call.config["activation"])]
+    value = call.one("Dense", None, attrs)
+    as_stored(call, ("kernel", (0,), (1,)))
+    return [activate(call, value, call.config["activation"])]
 
 
 def einsum_dense(call: Call) -> list[Val]:
@@ -31,7 +35,22 @@ def einsum_dense(call: Call) -> list[Val]:
         "output_shape": tuple(None if item.is_null else item.int(low=0) for item in items),
         "bias_axes": call.config["bias_axes"].text("") or None,
     }
-    return [activate(call, call.one("EinsumDense", None, attrs), call.config["activation"])]
+    value = call.one("EinsumDense", None, attrs)
+    as_stored(call, ("kernel", *_summed_axes(call.config["equation"].text(), call.rank)))
+    return [activate(call, value, call.config["activation"])]
+
+
+def _summed_axes(equation: str, rank: int | None) -> tuple[tuple[int, ...], tuple[int | None, ...]]:
+    """Axes of an EinsumDense's kernel that are summed over, and per axis of its scales the kernel's axis.
+
+    The scales have the axes of the output (keras/src/layers/core/einsum_dense.py, _get_kernel_scale_shape).
+    """
+    sources, _, made = equation.replace(" ", "").partition("->")
+    given, _, kernel = sources.partition(",")
+    letters = given.replace("...", "")
+    made = made.replace("...", "." * max(0, (rank or len(letters)) - len(letters)))
+    summed = tuple(axis for axis, letter in enumerate(kernel) if letter not in made)
+    return summed, tuple(kernel.index(letter) if letter in kernel else None for letter in made)
 
 
 def embedding(call: Call) -> list[Val]:
@@ -41,7 +60,9 @@ def embedding(call: Call) -> list[Val]:
         "output_dim": call.config["output_dim"].int(low=0),
         "mask_zero": call.config["mask_zero"].flag(False),
     }
-    return [call.one("Embedding", None, attrs)]
+    value = call.one("Embedding", None, attrs)
+    as_stored(call, ("embeddings", (1,), (0,)))
+    return [value]
 
 
 def reversible_embedding(call: Call) -> list[Val]:
@@ -51,14 +72,15 @@ def reversible_embedding(call: Call) -> list[Val]:
     tied = config["tie_weights"].flag(True)
     role = "embeddings" if tied else "reverse_embeddings"
     back = Param(f"{layer.path}/{role}", "kernel", (width, rows), layer.dtype, layer.trainable)
+    kept = reversed_table(back, policy_of(config))
     if call.kwargs.get("reverse") is True or call.args[1:2] == (True,):
         value = call.one("Dense", None, {"units": rows, "use_bias": False})
-        call.builder.set_params((back,))
+        call.builder.set_params(kept[:1])
         return [value]
     value = embedding(call)[0]
     if not tied:
         node = call.builder.nodes[-1]
-        call.builder.set_params((*node.params, replace(back, role=role)))
+        call.builder.set_params((*node.params, replace(kept[0], role=role), *kept[1:]))
     return [value]
 
 
