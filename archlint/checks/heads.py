@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "seen": "pixels of the image that a unit of the map sees, where it sees most; 0 when not known",
         "shortest": "length of the shortest spatial axis of the image; 0 when not known",
         "task": "what the head does: classification, regression or, when neither is known, other",
+        "embeds": "whether it makes a vector that is normalised and not activated, as face embeddings are",
         "per_position": "whether the dense layer has about one unit per pixel, as policies on boards have",
         "pooled": "parameters of the model with global pooling in place of the flattening",
         "pooled_macs": "multiply-accumulates that this saves",
@@ -41,7 +42,7 @@ def flatten_into_dense(facts: Facts) -> Iterator[Match | Unsure]:
         size, channels = maps.map_size(facts, flatten), maps.map_channels(facts, flatten)
         if size is None:
             continue
-        for dense, norms in _first_dense(facts, flatten):
+        for dense, norms in first_dense(facts, flatten):
             known = [length for length in size if length is not None]
             if len(known) < len(size) or channels is None:
                 yield Unsure(flatten, "the size of the map is unknown")
@@ -58,7 +59,7 @@ class _Flattened:
     channels: int
 
 
-def _first_dense(facts: Facts, flatten: Node) -> Iterator[tuple[Node, tuple[Node, ...]]]:
+def first_dense(facts: Facts, flatten: Node) -> Iterator[tuple[Node, tuple[Node, ...]]]:
     """The dense layers that read a flattened map, each with the norms that stand before it."""
     waiting: list[tuple[str, tuple[Node, ...]]] = [(flatten.outputs[0], ())]
     for value, norms in waiting:
@@ -94,6 +95,7 @@ def _flattened(facts: Facts, found: _Flattened) -> Match | Unsure:
             "seen": seen,
             "shortest": shortest,
             "task": head.task or "other",
+            "embeds": units <= MAX_EMBEDDING and _is_embedding(facts, dense),
             "per_position": positions >= 25 and abs(units - positions) <= 2,
             "pooled": total - norms - held + found.channels * units + bias,
             "pooled_macs": work - found.channels * units,
@@ -102,6 +104,23 @@ def _flattened(facts: Facts, found: _Flattened) -> Match | Unsure:
             "classifier": classifier,
         },
     )
+
+
+MAX_EMBEDDING = 1024
+"""Widest embedding in use: 512 in ArcFace (arXiv:1801.07698), 1024 in some of its kin."""
+
+
+def _is_embedding(facts: Facts, dense: Node) -> bool:
+    """Whether a norm, and no activation, stands between a dense layer and the next layer or the output."""
+    normed = False
+    for node in after(facts, dense):
+        if has_trait(node, "norm"):
+            normed = True
+        elif has_trait(node, "activation"):
+            return False
+        elif has_trait(node, "learned") or not is_plain(node):
+            break
+    return normed
 
 
 def _direct(facts: Facts, found: _Flattened, total: int) -> tuple[int, int, str]:
@@ -144,9 +163,17 @@ def after(facts: Facts, node: Node) -> list[Node]:
     return chain
 
 
+MIN_EMBEDDING = 32
+"""Narrowest projection head that is taken for one; SimCLR's has 128 (arXiv:2002.05709)."""
+
+
 @check(
     nodes={"pool": "the global pool", "dense": "the largest hidden dense layer behind it"},
-    values={"hidden": "parameters of all hidden dense layers there", "count": "how many these are"},
+    values={
+        "hidden": "parameters of all hidden dense layers there",
+        "count": "how many these are",
+        "embeds": "whether the chain ends in a vector that no loss and no activation gives a meaning",
+    },
 )
 def dense_after_pool(facts: Facts) -> Iterator[Match | Unsure]:
     """Global pools whose chain to an output has dense layers besides the last one."""
@@ -167,7 +194,10 @@ def dense_after_pool(facts: Facts) -> Iterator[Match | Unsure]:
             yield Unsure(pool, "the parameters of the dense layers behind it are unknown")
         elif hidden:
             largest = hidden[known.index(max(known))]
-            yield Match({"pool": pool, "dense": largest}, {"hidden": sum(known), "count": len(hidden)})
+            end = facts.head(pool)
+            embeds = end.kind == "linear" and end.task is None and (end.width or 0) >= MIN_EMBEDDING
+            values = {"hidden": sum(known), "count": len(hidden), "embeds": embeds}
+            yield Match({"pool": pool, "dense": largest}, values)
 
 
 def _is_wired(node: Node) -> bool:
