@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from archlint.formats.onnx.lift import run_all
 from archlint.formats.onnx.lift.bench import Bench
 from archlint.formats.onnx.normal import op_and_attrs
 from archlint.formats.onnx.records import RawGraph, RawNode, Stored
-from archlint.formats.onnx.scope import Known, UniqueNames, label, ordered
+from archlint.formats.onnx.scope import Known, UniqueNames, label, ordered, reads
 from archlint.formats.onnx.spelling import LEAST_INPUTS
 from archlint.formats.onnx.wire import MalformedError
 from archlint.graph import Graph, Node, Origin, Param
@@ -67,7 +67,7 @@ class Builder:
             known.update(node.outputs)
         inputs = tuple((name, type_) for name, type_ in raw.inputs if name not in constants)
         outputs = tuple(value for value, _ in raw.outputs)
-        bench = Bench(nodes, constants, inputs, outputs, around)
+        bench = Bench(nodes, constants, inputs, outputs, around, _unread(in_order, constants, outputs))
         declared = {**raw.value_info, **dict(raw.outputs)}
         run_all(bench, declared)
         return bench.graph(raw.name, declared)
@@ -88,6 +88,11 @@ class Builder:
         address = (*raw.path, raw.name or name)
         inputs, outputs = _trimmed(raw.inputs), _trimmed(raw.outputs)
         return Node(name, op, inputs, outputs, attrs, (), bodies, Origin(native, address))
+
+
+def _unread(nodes: Sequence[RawNode], constants: Iterable[str], outputs: Iterable[str]) -> frozenset[str]:
+    """The constants that no node reads, nor a body of one, and that are no output."""
+    return frozenset(constants) - {value for node in nodes for value in reads(node)} - set(outputs)
 
 
 def _check_inputs(node: RawNode, where: str) -> None:

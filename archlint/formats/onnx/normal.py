@@ -25,6 +25,8 @@ def op_and_attrs(raw: RawNode, opset: int) -> tuple[str, Attrs]:
     if raw.domain:
         op = CONTRIB.get((raw.domain, raw.op))
         return (op, {}) if op and len(raw.inputs) == 1 else ("Unknown", {})
+    if _lines_up(raw, opset):
+        return "Unknown", {}
     row = ROWS.get(raw.op)
     if row is None:
         return _refined(raw.op, _simple(raw), raw, opset)
@@ -97,6 +99,26 @@ def _flags(*names: str) -> Callable[[str, Attrs, RawNode, int], tuple[str, Attrs
         return op, attrs
 
     return refine
+
+
+def _batch_norm(op: str, attrs: Attrs, raw: RawNode, opset: int) -> tuple[str, Attrs]:
+    """From opset 7 to 13 a batch norm that writes its running statistics is one in training."""
+    writes = 7 <= opset < 14 and any(raw.outputs[1:])
+    attrs["training"] = bool(attrs.get("training")) or writes
+    return op, attrs
+
+
+_OLD_BROADCAST = frozenset(
+    {"Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Greater", "Less", "PRelu"}
+)
+
+
+def _lines_up(raw: RawNode, opset: int) -> bool:
+    """Whether a call lines its operands up at a stated axis, as it could before opset 7.
+
+    Source: ONNX changelog, Add of versions 1 and 6 (attributes axis and broadcast).
+    """
+    return 0 < opset < 7 and raw.op in _OLD_BROADCAST and bool(raw.attrs.get("broadcast")) and "axis" in raw.attrs
 
 
 def _soft(op: str, attrs: Attrs, raw: RawNode, opset: int) -> tuple[str, Attrs]:
@@ -229,7 +251,7 @@ _REFINE: dict[str, Callable[[str, Attrs, RawNode, int], tuple[str, Attrs]]] = {
     "MaxPool": _window,
     "AveragePool": _window,
     "LpPool": _window,
-    "BatchNormalization": _flags("training"),
+    "BatchNormalization": _batch_norm,
     "LayerNormalization": _norm_axes,
     "RMSNormalization": _norm_axes,
     "Softmax": _soft,

@@ -241,3 +241,26 @@ def test_training_info_and_sparse_weights_are_told(tmp_path: Path) -> None:
     graph = read_model(proto, tmp_path)
     assert (1, 1) == (graph.metadata["training_info"], graph.metadata["sparse_weights"])
     assert ["kernel w (4, 2)"] == roles(graph, "y")
+
+
+def test_a_stored_tensor_that_nothing_reads_stands_in_the_graph(tmp_path: Path) -> None:
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    proto = model(nodes, [value("x", "N", 4)], ["y"], [stored("w", 4, 2), stored("left", 8, 8)])
+    graph = read_model(proto, tmp_path)
+    assert ["Constant", "Dense"] == [node.op for node in graph.nodes]
+    assert (8, 8) == graph.by_name["left"].params[0].shape
+
+
+def test_a_batch_norm_that_writes_its_statistics_is_in_training_before_opset_14(tmp_path: Path) -> None:
+    weights = [stored(name, 3) for name in ("g", "b", "m", "v")]
+    inputs = ["x", "g", "b", "m", "v"]
+    for outputs, training in (["y"], False), (["y", "m2", "v2"], True):
+        nodes = [helper.make_node("BatchNormalization", inputs, outputs)]
+        graph = read_model(model(nodes, [value("x", "N", 3, 4, 4)], ["y"], weights, opset=9), tmp_path)
+        assert training == graph.nodes[-1].attrs.get("training", False)
+
+
+def test_operands_lined_up_at_an_axis_as_before_opset_7_have_no_known_shape(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Add", ["x", "b"], ["y"], axis=1, broadcast=1)]
+    proto = model(nodes, [value("x", "N", 3, 4, 4)], ["y"], [stored("b", 3)], opset=6)
+    assert "Unknown" == read_model(proto, tmp_path).nodes[-1].op

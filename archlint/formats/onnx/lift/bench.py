@@ -1,8 +1,8 @@
 """The graph while it is being lifted: nodes can be replaced, and what only served them falls away.
 
 A pass matches upwards, from the last node of an idiom to what it reads, and replaces that last node. Every
-replacement counts uses; a node whose last use goes is removed, and so on upwards. A node that nobody read in
-the file keeps standing, so that it can be reported.
+replacement counts uses; a node whose last use goes is removed, and so on upwards. What nobody read in the
+file, node or stored tensor, keeps standing, so that it can be reported.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ class Held:
 
 
 class Bench:
-    """Nodes in order, with their makers and uses. ``tensors`` is what shape inference knows of each value."""
+    """Nodes in order, with their makers and uses. ``tensors`` is what shape inference knows of each value.
+
+    ``unread`` are the constants that nothing in the file reads, bodies included.
+    """
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class Bench:
         inputs: tuple[tuple[str, TensorType], ...],
         outputs: tuple[str, ...],
         outer: ChainMap[str, Node],
+        unread: frozenset[str] = frozenset(),
     ) -> None:
         self.inputs = inputs
         self.outputs = outputs
@@ -51,6 +55,7 @@ class Bench:
             self._add_uses(node)
         for value in outputs:
             self._uses[value] = self._uses.get(value, 0) + 1
+        self._unread = unread
 
     def nodes(self, *natives: str) -> Iterator[Node]:
         """The nodes that stand when they are reached, in order; of the given ops, if any are given."""
@@ -164,8 +169,15 @@ class Bench:
         self.replace(node, replace(node, op="Identity", inputs=(value,), attrs={}, params=()))
 
     def graph(self, name: str, declared: Mapping[str, TensorType]) -> Graph:
-        """What stands now, with a Constant node in front for every stored tensor that is still read."""
-        constants = [_public(node) for value, node in self._own.items() if self._uses.get(value, 0) > 0]
+        """What stands now, with a Constant node in front for every stored tensor that is still read.
+
+        Also for those that nothing read from the start; not for those that became params or settings.
+        """
+        constants = [
+            _public(node)
+            for value, node in self._own.items()
+            if self._uses.get(value, 0) > 0 or value in self._unread
+        ]
         nodes = (*constants, *self.nodes())
         made = {value for node in nodes for value in node.outputs}
         kept = {value: type_ for value, type_ in declared.items() if value in made and type_ != TensorType()}
