@@ -67,13 +67,16 @@ def unsupported(facts: Facts, names: Attr) -> Iterator[Match | Unsure]:
     tables = [(one, one.unsupported.get(_family(facts.graph), {})) for one in _targets(names)]
     if not any(table for _, table in tables):
         return
+    batches = {type_.shape[0] for _, type_ in facts.graph.inputs if type_.shape}
+    is_open = not all(isinstance(batch, int) for batch in batches)
     first: dict[str, Node] = {}
     places: dict[str, set[tuple[str, ...]]] = {}
     for node, native, address in _natives(facts.graph):
         first.setdefault(native, node)
         places.setdefault(native, set()).add(address)
     for native, node in first.items():
-        found = [(one, table[native]) for one, table in tables if native in table]
+        limits = [(one, table[native]) for one, table in tables if native in table]
+        found = [(one, limit.because) for one, limit in limits if is_open or not limit.open_batch]
         if found:
             values: dict[str, Attr] = {"native": native, "count": len(places[native]), "because": found[0][1]}
             values["where"] = tuple(one.title for one, _ in found)

@@ -18,12 +18,20 @@ TARGETS = ("coreml", "fp16", "gpu", "ort-mobile", "ort-web", "tensorrt", "tflite
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """What happens to an operator that a target cannot run; ``open_batch``: only while the batch is open."""
+
+    because: str
+    open_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One target. ``checked`` is the day on which its facts were last compared with ``sources``.
 
     ``opset`` and ``ir_version`` are the lowest and highest that it loads, where that is known.
-    ``unsupported`` maps a format ("onnx", "keras") to native operators or layer classes, each with what
-    happens to them; ``refuses`` says whether one of them keeps the whole model from running.
+    ``unsupported`` maps a format ("onnx", "keras") to native operators or layer classes; ``refuses`` says
+    whether one of them keeps the whole model from running.
     """
 
     name: str
@@ -33,7 +41,7 @@ class Target:
     opset: tuple[int, int] | None
     ir_version: tuple[int, int] | None
     refuses: bool
-    unsupported: Mapping[str, Mapping[str, str]]
+    unsupported: Mapping[str, Mapping[str, Limit]]
 
 
 @cache
@@ -58,7 +66,11 @@ def target(name: str) -> Target:
         ir_version=bounds.get("ir_version"),
         refuses=data.get("refuses", False),
         unsupported={
-            format_: {op: group["because"] for group in groups for op in group["ops"]}
+            format_: {
+                op: Limit(group["because"], group.get("open_batch", False))
+                for group in groups
+                for op in group["ops"]
+            }
             for format_, groups in data.get("unsupported", {}).items()
         },
     )
