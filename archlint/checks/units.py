@@ -127,7 +127,7 @@ def _same_units(weights: WeightFacts, node: Node, units: Sequence[int]) -> bool:
 
 
 def _below_zero(facts: Facts, weights: WeightFacts, layer: Node, deviations: float) -> tuple[int, int] | None:
-    """How many channels of a layer never get above zero, of how many; None when that cannot be told."""
+    """How many channels never get above zero though they have weights, of how many; None if not known."""
     import numpy as np
 
     if layer.op == "BatchNormalization" and not layer.attrs.get("folded"):
@@ -135,7 +135,7 @@ def _below_zero(facts: Facts, weights: WeightFacts, layer: Node, deviations: flo
         if beta is None or (gamma is None and layer.param("gamma") is not None):
             return None
         gains = np.ones_like(beta) if gamma is None else np.abs(gamma)
-        return int((beta + deviations * gains < 0).sum()), int(beta.size)
+        return int(((beta + deviations * gains < 0) & (gains > 0)).sum()), int(beta.size)
     units = weights.units(layer) if layer.op in ("Dense", "Conv") else None
     bounds = bounds_of(facts, layer.inputs[0]) if units is not None else None
     bias = weights.values(layer.param("bias")) if layer.param("bias") is not None else np.zeros(1)
@@ -144,4 +144,4 @@ def _below_zero(facts: Facts, weights: WeightFacts, layer: Node, deviations: flo
     low, high = bounds
     with np.errstate(invalid="ignore"):
         most = np.where(units.positive > 0, units.positive * high, 0) + units.negative * low
-    return int((most + bias.reshape(-1) <= 0).sum()), len(units.mark)
+    return int(((most + bias.reshape(-1) <= 0) & (units.peak > 0)).sum()), len(units.mark)

@@ -55,7 +55,7 @@ def test_fail_on_decides_between_0_and_1(fail_on: str, code: int) -> None:
 
 
 def test_a_healthy_model_exits_with_0() -> None:
-    done = run(DIGITS)
+    done = run("--no-weights", DIGITS)  # which has the weights that it started with
     assert (done.returncode, done.stderr) == (0, "")
     assert "nothing found" in done.stdout
 
@@ -129,11 +129,19 @@ def test_json_is_the_same_each_time() -> None:
 
 
 def test_quiet_says_nothing_of_a_healthy_model() -> None:
-    assert run("-q", DIGITS).stdout == ""
+    assert run("-q", "--no-weights", DIGITS).stdout == ""
+
+
+def test_weights_are_read_when_there_are_few_or_when_asked_for() -> None:
+    assert "untrained-model" in run(DIGITS).stdout
+    assert "weights-all-zero" not in run(CNN).stdout
+    assert "15 rules lacked a fact" in run(CNN).stdout
+    assert "weights-all-zero" in run("--weights", CNN).stdout
+    assert "weights-all-zero" in run("--weights", "--select", "weights", CNN).stdout
 
 
 def test_verbose_says_no_less() -> None:
-    assert set(run(CNN).stdout.split()) <= set(run("-v", CNN).stdout.split()) | {"(-v", "lists", "them)."}
+    assert set(run(CNN).stdout.split()) <= set(run("-v", CNN).stdout.split()) | {"fact", "(-v", "lists", "them)."}
 
 
 def test_no_colour_without_a_terminal() -> None:
