@@ -23,21 +23,20 @@ def external_metadata(path: str, stored: Iterable[Stored]) -> dict[str, Attr]:
             location, offset, length = item.external
             wanted.setdefault(location, []).append((offset, length))
     found: dict[str, list[str]] = {}
-    folder = os.path.dirname(path)
     for location, ranges in sorted(wanted.items()):
         found.setdefault("external_data", []).append(location)
-        problem = _problem(folder, location, ranges)
+        problem = _problem(path, location, ranges)
         if problem:
             found.setdefault(problem, []).append(location)
     return {key: tuple(value) for key, value in found.items()}
 
 
-def _problem(folder: str, location: str, ranges: list[tuple[str, str]]) -> str:
+def _problem(path: str, location: str, ranges: list[tuple[str, str]]) -> str:
     parts = location.replace("\\", "/").split("/")
     drive = len(parts[0]) == 2 and parts[0][1:] == ":"
-    if not location or "\0" in location or parts[0] == "" or drive or ".." in parts:
+    if not location or "\0" in location or parts[0] == "" or drive or ".." in parts or "://" in location:
         return "external_data_escapes"
-    at = folder
+    at = os.path.dirname(path)
     info = None
     for part in location.split("/"):
         at = os.path.join(at, part)
@@ -45,12 +44,23 @@ def _problem(folder: str, location: str, ranges: list[tuple[str, str]]) -> str:
             info = os.lstat(at)
         except (OSError, ValueError):
             return "external_data_missing"
-        if stat.S_ISLNK(info.st_mode):
+        if stat.S_ISLNK(info.st_mode) and not _lies_beside(path, at):
             return "external_data_escapes"
+        if stat.S_ISLNK(info.st_mode):
+            info = os.stat(at)
     if info is None or not stat.S_ISREG(info.st_mode):
         return "external_data_missing"
     size = info.st_size
     return "" if all(_fits(*item, size) for item in ranges) else "external_data_out_of_range"
+
+
+def _lies_beside(path: str, link: str) -> bool:
+    """Whether a link leads to the very folder in which the model itself lies, behind a link of its own.
+
+    So it is in the cache of the Hugging Face hub, whose snapshots are links to blobs.
+    """
+    home = os.path.dirname(os.path.realpath(path))
+    return os.path.islink(path) and os.path.dirname(os.path.realpath(link)) == home and os.path.isfile(link)
 
 
 def _fits(offset: str, length: str, size: int) -> bool:

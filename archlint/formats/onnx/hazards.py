@@ -48,8 +48,8 @@ def _all(path: str, model: RawModel) -> Iterator[Hazard]:
     yield from _of_tensors(path, stored)
     for number, size, kind in model.leftovers:
         how = kind or "bytes of no known kind"
-        attrs: dict[str, Attr] = {"subject": f"field {number} of the model", "how": how, "stated": size}
-        yield Hazard("foreign-payload", f"field {number}, which ONNX does not have", attrs)
+        about: dict[str, Attr] = {"subject": f"field {number} of the model", "how": how, "stated": size}
+        yield Hazard("foreign-payload", f"field {number}, which ONNX does not have", about)
 
 
 def _of_tensors(path: str, stored: list[Stored]) -> Iterator[Hazard]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from archlint.formats.keras.hazards.symbols import symbol_hazard
+from archlint.formats.keras.hazards.symbols import LOADERS, symbol_hazard
 from archlint.formats.keras.raw import Json, Raw
 from archlint.graph import Attr, Hazard
 
@@ -39,7 +39,7 @@ def config_hazards(text: Raw, format_: str) -> Iterator[Hazard]:
     while waiting:
         value, trail = waiting.pop()
         if isinstance(value, dict):
-            found = list(_of_object(value, archive, legacy))
+            found = [*_of_object(value, archive, legacy), *_of_settings(value, _holder(trail, text.value))]
             if found:
                 where = text.where + _words(trail)
                 layer = _layer(value, trail)
@@ -68,7 +68,13 @@ def _of_object(value: dict[str, Json], archive: bool, legacy: bool) -> Iterator[
         name = config.get("name") if isinstance(config, dict) else None
         if archive and isinstance(name, str) and _leaves_its_folder(name):
             yield "layer-name-path", {"subject": shown(name), "how": leaving(name)}
-    for key in _RESOURCES & value.keys():
+
+
+def _of_settings(value: dict[str, Json], holder: Json) -> Iterator[tuple[str, dict[str, Attr]]]:
+    """Paths among the settings of an object, except of one that is a hazard by itself."""
+    if isinstance(holder, dict) and holder.get("class_name") in LOADERS:
+        return
+    for key in sorted(_RESOURCES & value.keys()):
         path = value[key]
         if isinstance(path, str) and len(path) <= 4096 and leaving(path):
             yield "resource-path", {"subject": key, "how": leaving(path)}
@@ -123,6 +129,11 @@ def _layer(value: dict[str, Json], trail: Trail) -> str:
             if name:
                 return name
     return layer_name(value)
+
+
+def _holder(trail: Trail, root: Json) -> Json:
+    """What holds the value that a trail leads to."""
+    return None if trail is None else root if trail[0] is None else trail[0][2]
 
 
 def layer_name(value: Json) -> str:

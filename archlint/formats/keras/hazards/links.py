@@ -48,6 +48,8 @@ def _walk(file: h5py.File, name: str) -> Iterator[Hazard]:
             here = f"{path}/{key}" if path else str(key)
             where = shown(f"{name}: {here}" if name else here)
             kind = _link_kind(group, key)
+            if kind is None:
+                raise KeyError(key)
             if kind:
                 yield Hazard("hdf5-outside", where, {"subject": shown(here), "how": kind})
                 continue
@@ -61,13 +63,14 @@ def _walk(file: h5py.File, name: str) -> Iterator[Hazard]:
                 yield from _of_tensor(found, where, shown(here))
 
 
-def _link_kind(group: h5py.Group, key: str) -> str:
+def _link_kind(group: h5py.Group, key: str) -> str | None:
+    """How a member is no plain one; "" when it is one, None when it is listed and cannot be looked up."""
     link = group.get(key, getlink=True)
-    if isinstance(link, h5py.HardLink):
-        return ""
-    return {"ExternalLink": "a link into another file", "SoftLink": "a soft link"}.get(
-        type(link).__name__, "a link of an unknown kind"
-    )
+    if link is None or isinstance(link, h5py.HardLink):
+        return None if link is None else ""
+    if isinstance(link, h5py.ExternalLink):
+        return "a link into another file"
+    return "a soft link" if isinstance(link, h5py.SoftLink) else "a link of an unknown kind"
 
 
 def _of_tensor(found: h5py.Dataset, where: str, subject: str) -> Iterator[Hazard]:
