@@ -26,7 +26,7 @@ from archlint.engine.run import run
 if TYPE_CHECKING:
     from archlint.engine.about import describe, listing, vocabulary
     from archlint.engine.examples import ExampleResult, run_examples
-    from archlint.engine.pages import listed, pages, write_pages
+    from archlint.engine.manual import listed, pages, write_pages
     from archlint.engine.trace import explain
 
 _WHEN_ASKED_FOR = {
@@ -36,9 +36,9 @@ _WHEN_ASKED_FOR = {
     "ExampleResult": "examples",
     "run_examples": "examples",
     "explain": "trace",
-    "listed": "pages",
-    "pages": "pages",
-    "write_pages": "pages",
+    "listed": "manual",
+    "pages": "manual",
+    "write_pages": "manual",
 }
 """Name → module that is imported when the name is first used; linting needs none of them."""
 
