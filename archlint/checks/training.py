@@ -1,0 +1,192 @@
+"""What the compile settings and the frozen layers of a saved model say about how it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from archlint.checks import Match, Unsure, check
+from archlint.graph import Attr, Node, Setting
+
+if TYPE_CHECKING:
+    from archlint.facts import Facts
+
+_KERNELS = frozenset({"Conv", "ConvTranspose", "Dense", "EinsumDense", "Embedding", "LSTM", "GRU", "RNN"})
+
+SLOTS = {
+    "adam": 2, "adam_w": 2, "adamax": 2, "nadam": 2, "adadelta": 2, "ftrl": 2, "adagrad": 1, "rmsprop": 1,
+    "lion": 1, "sgd": 0,
+}  # fmt: skip
+"""Copies of the trained weights that an optimizer keeps. Source: ``build`` of each optimizer."""
+
+_WIDTHS = {"float64": 8, "float16": 2, "bfloat16": 2}
+
+RANGES: dict[str, tuple[float, bool, float | None, bool]] = {
+    "learning_rate": (0.0, True, None, False),
+    "momentum": (0.0, True, 1.0, False),
+    "rho": (0.0, True, 1.0, False),
+    "beta_1": (0.0, True, 1.0, False),
+    "beta_2": (0.0, True, 1.0, False),
+    "epsilon": (0.0, True, None, False),
+    "weight_decay": (0.0, True, None, False),
+    "clipnorm": (0.0, False, None, False),
+    "global_clipnorm": (0.0, False, None, False),
+    "clipvalue": (0.0, False, None, False),
+}
+"""Setting → least value, whether it may be that, greatest value, whether it may be that. Outside, a step
+divides by zero (beta 1: 1 - βᵗ = 0), grows without end (momentum 1) or goes up the slope."""
+
+LEARNING_RATES = {
+    "adam": 0.03, "adam_w": 0.03, "nadam": 0.03, "adamax": 0.1, "rmsprop": 0.03, "lion": 0.01, "sgd": 1.0,
+}  # fmt: skip
+"""Optimizer → the highest learning rate that is not remarkable. Steps of Adam and its kin are about as long
+as the learning rate in every weight, whatever the gradient; weights of common layers are of size 0.1."""
+
+LOWEST_RATE = 1e-7
+"""Below it a step changes no float32 weight of size 1 (the spacing there is 1.2e-7)."""
+
+
+@check(
+    values={
+        "optimizer": "its name",
+        "slots": "copies of the trained weights that it keeps",
+        "weights": "bytes of the weights",
+        "state": "bytes of its state",
+        "size": "bytes of the file",
+    }
+)
+def optimizer_state(facts: Facts) -> Iterator[Match | Unsure]:
+    """Files that are as large as weights and optimizer state together."""
+    training, size = facts.graph.training, facts.size_bytes
+    optimizer = None if training is None else training.optimizer
+    if optimizer is None or optimizer.custom or size is None or not facts.params_exact:
+        return
+    slots = _slots(optimizer)
+    params = {param.name: param for node in facts.graph.nodes for param in node.params}.values()
+    weights = sum((param.size or 0) * _WIDTHS.get(param.dtype or "", 4) for param in params)
+    trained = sum((param.size or 0) for param in params if param.trainable)
+    state = 4 * trained * (slots or 0)
+    if state and 0.98 * (weights + state) <= size:
+        values = {"slots": slots, "weights": weights, "state": state, "size": size}
+        yield Match({}, {"optimizer": optimizer.name, **values})
+
+
+@check(
+    nodes={"head": "the frozen layer at the end"},
+    values={"trained": "parameters before it that are trained", "initial": "whether it was never trained"},
+)
+def frozen_heads(facts: Facts) -> Iterator[Match | Unsure]:
+    """Frozen last layers behind layers that are trained; those inside nested models are left out."""
+    fed: set[str] = set()
+    trained = 0
+    heads: list[tuple[Node, int]] = []
+    for node in facts.graph.nodes:
+        behind = any(value in fed for value in node.inputs)
+        kernels = [param for param in node.params if node.op in _KERNELS]
+        learns = any(param.trainable for param in kernels)
+        trained += sum(param.size or 0 for param in kernels if param.trainable)
+        if behind or learns:
+            fed.update(node.outputs)
+        if behind and kernels and not learns and len(node.origin.address) == 1:
+            heads.append((node, trained))
+    for node, count in heads:
+        if not facts.learners_after(node.outputs[0]):
+            yield Match({"head": node}, {"trained": count, "initial": _is_initial(facts, node)})
+
+
+@check(
+    nodes={"norm": "a normalization that goes on learning"},
+    values={
+        "count": "such normalizations",
+        "frozen": "frozen convolutions",
+        "convs": "convolutions",
+    },
+)
+def live_norms(facts: Facts) -> Iterator[Match | Unsure]:
+    """Batch normalizations left trainable behind frozen convolutions, which most are, next to a new head.
+
+    Models in which nothing but normalizations is trained are left out: that is a method of its own.
+    """
+    convs = [node for node in facts.graph.nodes if node.op == "Conv" and node.param("kernel")]
+    frozen = [node for node in convs if not any(param.trainable for param in node.params)]
+    if len(frozen) < 3 or len(frozen) < 0.9 * len(convs):
+        return
+    if not any(param.trainable for node in facts.graph.nodes for param in node.params if node.op in _KERNELS):
+        return
+    names = {node.name for node in frozen}
+    live = [
+        node
+        for node in facts.graph.nodes
+        if node.op == "BatchNormalization"
+        and any(param.trainable for param in node.params)
+        and (maker := facts.maker(node.inputs[0])) is not None
+        and maker.name in names
+    ]
+    if live:
+        values = {"count": len(live), "frozen": len(frozen), "convs": len(convs)}
+        yield Match({"norm": live[0]}, values)
+
+
+@check(
+    values={
+        "optimizer": "its name",
+        "setting": "the setting",
+        "value": "what it is",
+        "low": "the least that works",
+        "high": "where it ends, or none",
+        "above": "whether it is too high",
+    }
+)
+def impossible_settings(facts: Facts) -> Iterator[Match | Unsure]:
+    """The first optimizer setting with which a step cannot work."""
+    optimizer = _optimizer(facts)
+    for name, (low, may_low, high, may_high) in RANGES.items() if optimizer is not None else ():
+        value = optimizer.attrs.get(name) if optimizer is not None else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or optimizer is None:
+            continue
+        too_low = value < low or (value == low and not may_low) or value != value
+        too_high = high is not None and (value > high or (value == high and not may_high))
+        if too_low or too_high:
+            values: dict[str, Attr] = {"setting": name, "value": value, "low": low}
+            yield Match({}, {"optimizer": optimizer.name, **values, "high": high, "above": too_high})
+            return
+
+
+@check(
+    values={
+        "optimizer": "its name",
+        "rate": "its learning rate",
+        "highest": "the highest that is not remarkable",
+        "lowest": "the lowest that is not",
+    }
+)
+def learning_rates(facts: Facts) -> Iterator[Match | Unsure]:
+    """The learning rate of an optimizer for which a usual range is known; schedules are left out."""
+    optimizer = _optimizer(facts)
+    rate = None if optimizer is None else optimizer.attrs.get("learning_rate")
+    if optimizer is None or optimizer.name not in LEARNING_RATES or isinstance(rate, bool):
+        return
+    if isinstance(rate, int | float) and rate >= 0:
+        highest = LEARNING_RATES[optimizer.name]
+        values = {"rate": rate, "highest": highest, "lowest": LOWEST_RATE}
+        yield Match({}, {"optimizer": optimizer.name, **values})
+
+
+def _optimizer(facts: Facts) -> Setting | None:
+    training = facts.graph.training
+    optimizer = None if training is None else training.optimizer
+    return None if optimizer is None or optimizer.custom else optimizer
+
+
+def _slots(optimizer: Setting) -> int | None:
+    slots = SLOTS.get(optimizer.name)
+    if slots is None:
+        return None
+    momentum = optimizer.attrs.get("momentum")
+    has_momentum = optimizer.name in ("sgd", "rmsprop") and isinstance(momentum, float) and momentum > 0
+    extra = (optimizer.attrs.get("amsgrad") is True) + (optimizer.attrs.get("centered") is True)
+    return slots + has_momentum + extra
+
+
+def _is_initial(facts: Facts, node: Node) -> bool:
+    return facts.weights is not None and facts.weights.is_initial(node) is True
