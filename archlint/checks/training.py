@@ -21,20 +21,8 @@ SLOTS = {
 
 _WIDTHS = {"float64": 8, "float16": 2, "bfloat16": 2}
 
-RANGES: dict[str, tuple[float, bool, float | None, bool]] = {
-    "learning_rate": (0.0, True, None, False),
-    "momentum": (0.0, True, 1.0, False),
-    "rho": (0.0, True, 1.0, False),
-    "beta_1": (0.0, True, 1.0, False),
-    "beta_2": (0.0, True, 1.0, False),
-    "epsilon": (0.0, True, None, False),
-    "weight_decay": (0.0, True, None, False),
-    "clipnorm": (0.0, False, None, False),
-    "global_clipnorm": (0.0, False, None, False),
-    "clipvalue": (0.0, False, None, False),
-}
-"""Setting → least value, whether it may be that, greatest value, whether it may be that. Outside, a step
-divides by zero (beta 1: 1 - βᵗ = 0), grows without end (momentum 1) or goes up the slope."""
+BELOW_ONE = ("beta_1", "beta_2", "rho")
+"""Averages of gradients: at 1 no gradient enters them, and Adam divides by 1 - βᵗ, which is 0."""
 
 LEARNING_RATES = {
     "adam": 0.03, "adam_w": 0.03, "nadam": 0.03, "adamax": 0.1, "rmsprop": 0.03, "lion": 0.01, "sgd": 1.0,
@@ -132,24 +120,21 @@ def live_norms(facts: Facts) -> Iterator[Match | Unsure]:
         "optimizer": "its name",
         "setting": "the setting",
         "value": "what it is",
-        "low": "the least that works",
-        "high": "where it ends, or none",
-        "above": "whether it is too high",
+        "is_rate": "whether it is the learning rate, which is below zero",
     }
 )
 def impossible_settings(facts: Facts) -> Iterator[Match | Unsure]:
-    """The first optimizer setting with which a step cannot work."""
+    """The first optimizer setting with which no step can work: an average of 1, a rate below zero."""
     optimizer = _optimizer(facts)
-    for name, (low, may_low, high, may_high) in RANGES.items() if optimizer is not None else ():
-        value = optimizer.attrs.get(name) if optimizer is not None else None
-        if isinstance(value, bool) or not isinstance(value, int | float) or optimizer is None:
-            continue
-        too_low = value < low or (value == low and not may_low) or value != value
-        too_high = high is not None and (value > high or (value == high and not may_high))
-        if too_low or too_high:
-            values: dict[str, Attr] = {"setting": name, "value": value, "low": low}
-            yield Match({}, {"optimizer": optimizer.name, **values, "high": high, "above": too_high})
-            return
+    if optimizer is None:
+        return
+    rate = _number(optimizer, "learning_rate")
+    wrong = [("learning_rate", rate)] if rate is not None and not rate >= 0 else []
+    averages = [(name, _number(optimizer, name)) for name in BELOW_ONE]
+    wrong += [(name, value) for name, value in averages if value is not None and value >= 1]
+    for name, value in wrong[:1]:
+        values: dict[str, Attr] = {"setting": name, "value": value, "is_rate": name == "learning_rate"}
+        yield Match({}, {"optimizer": optimizer.name, **values})
 
 
 @check(
@@ -163,10 +148,10 @@ def impossible_settings(facts: Facts) -> Iterator[Match | Unsure]:
 def learning_rates(facts: Facts) -> Iterator[Match | Unsure]:
     """The learning rate of an optimizer for which a usual range is known; schedules are left out."""
     optimizer = _optimizer(facts)
-    rate = None if optimizer is None else optimizer.attrs.get("learning_rate")
-    if optimizer is None or optimizer.name not in LEARNING_RATES or isinstance(rate, bool):
+    if optimizer is None or optimizer.name not in LEARNING_RATES:
         return
-    if isinstance(rate, int | float) and rate >= 0:
+    rate = _number(optimizer, "learning_rate")
+    if rate is not None and rate >= 0:
         highest = LEARNING_RATES[optimizer.name]
         values = {"rate": rate, "highest": highest, "lowest": LOWEST_RATE}
         yield Match({}, {"optimizer": optimizer.name, **values})
@@ -176,6 +161,11 @@ def _optimizer(facts: Facts) -> Setting | None:
     training = facts.graph.training
     optimizer = None if training is None else training.optimizer
     return None if optimizer is None or optimizer.custom else optimizer
+
+
+def _number(setting: Setting, name: str) -> int | float | None:
+    value = setting.attrs.get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _slots(optimizer: Setting) -> int | None:
