@@ -265,6 +265,10 @@ def folder(path: Path, model: Json, fill: Callable[[h5py.File], object] = nothin
 
 ELF = b"\x7fELF stand-in" + bytes(64)
 OLD_LAMBDA = layer("Lambda", "code", None, function=[NOTHING, None, None], function_type="lambda")
+NAMED_LAMBDA = {
+    "class_name": "Lambda",
+    "config": {"name": "l", "function": "abort", "function_type": "function", "module": "os"},
+}
 EXTERNAL, SOFT = h5py.ExternalLink("other.h5", "/w"), h5py.SoftLink("/layers/dense")
 FOREIGN, GADGET, CUSTOM = {"foreign-symbol"}, {"gadget-api"}, {"custom-object"}
 OUTSIDE, BOMB, MEMBER = {"weights-outside-file"}, {"size-bomb"}, {"unsafe-archive-member"}
@@ -325,6 +329,18 @@ PLANTED: dict[str, tuple[Callable[[Path], object], set[str], bool]] = {
         lambda p: architecture(p, subclassed(a=[symbol("torch", "load")])),
         FOREIGN | CUSTOM,
         False,
+    ),
+    "os_function_by_name.h5": (
+        lambda p: legacy(
+            p,
+            sequential(
+                INPUT,
+                NAMED_LAMBDA,
+                FLAT,
+            ),
+        ),
+        FOREIGN,
+        True,
     ),
     "custom_layer.keras": (
         lambda p: keras(p, sequential(INPUT, layer("Scale", "s", "mine.layers"), FLAT)),

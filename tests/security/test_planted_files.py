@@ -1,5 +1,6 @@
 """Every hazard is found wherever it stands, and nothing that only looks like one."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -87,3 +88,16 @@ def test_weights_behind_a_link_beside_the_model_itself_are_an_escape(tmp_path: P
     (row,) = check([str(tmp_path / "models/model.onnx")], select=["security"]).files
     assert ["external-data-escape"] == [finding.rule for finding in row.findings]
     assert row.problem is not None
+
+
+def test_weights_that_may_not_be_read_are_not_called_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PLANTED["folder_link"][0](tmp_path / "model")
+    monkeypatch.setattr(os, "pread", refuse)
+    (row,) = check([str(tmp_path / "model")], select=["security"]).files
+    assert ["unsearched-weights"] == [finding.rule for finding in row.findings]
+
+
+def refuse(*_: object) -> bytes:
+    raise PermissionError(13, "Permission denied")

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 
@@ -77,8 +78,7 @@ def _strangers(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Iter
         match = _PROGRAMS.search(info.filename)
         kind = f"a file named {match.group().lower()}" if match else ""
         if not kind and at < _MAX_MEMBERS_OPENED and info.file_size and not info.flag_bits & 0x1:
-            with archive.open(info) as member:
-                kind = foreign_kind(member.read(8))
+            kind = foreign_kind(_head(archive, info))
         if kind:
             attrs: dict[str, Attr] = {
                 "subject": shown(info.filename),
@@ -86,6 +86,15 @@ def _strangers(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Iter
                 "stated": info.file_size,
             }
             yield Hazard("foreign-payload", shown(info.filename), attrs)
+
+
+def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """The first bytes of a member; none when it is damaged or compressed in a way that is not known."""
+    try:
+        with archive.open(info) as member:
+            return member.read(8)
+    except (OSError, EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile):
+        return b""
 
 
 def _after_the_end(path: str) -> Iterator[Hazard]:

@@ -39,7 +39,9 @@ def config_hazards(text: Raw, format_: str) -> Iterator[Hazard]:
     while waiting:
         value, trail = waiting.pop()
         if isinstance(value, dict):
-            found = [*_of_object(value, archive, legacy), *_of_settings(value, _holder(trail, text.value))]
+            found = list(_of_object(value, archive, legacy)) if "class_name" in value else []
+            if not _RESOURCES.isdisjoint(value):
+                found.extend(_of_settings(value, _holder(trail, text.value)))
             if found:
                 where = text.where + _words(trail)
                 layer = _layer(value, trail)
@@ -62,9 +64,9 @@ def _of_object(value: dict[str, Json], archive: bool, legacy: bool) -> Iterator[
             yield "lambda-code", {"subject": "a function", "legacy": legacy}
         elif cls.rpartition(">")[2] == "Lambda" and isinstance(config, dict) and _holds_code(config):
             yield "lambda-code", {"subject": "a Lambda layer", "legacy": legacy}
-        found = symbol_hazard(cls, value)
-        if found is not None:
-            yield found[0], {"subject": shown(found[1]), "how": found[2], "legacy": legacy}
+        for found in (symbol_hazard(cls, value), _of_legacy_lambda(cls, config)):
+            if found is not None:
+                yield found[0], {"subject": shown(found[1]), "how": found[2], "legacy": legacy}
         name = config.get("name") if isinstance(config, dict) else None
         if archive and isinstance(name, str) and _leaves_its_folder(name):
             yield "layer-name-path", {"subject": shown(name), "how": leaving(name)}
@@ -78,6 +80,16 @@ def _of_settings(value: dict[str, Json], holder: Json) -> Iterator[tuple[str, di
         path = value[key]
         if isinstance(path, str) and len(path) <= 4096 and leaving(path):
             yield "resource-path", {"subject": key, "how": leaving(path)}
+
+
+def _of_legacy_lambda(cls: str, config: Json) -> tuple[str, str, str] | None:
+    """What a Lambda of Keras 1 or 2 says by ``function``, a name, and ``module``, where it stood."""
+    if cls.rpartition(">")[2] != "Lambda" or not isinstance(config, dict):
+        return None
+    name, module = config.get("function"), config.get("module")
+    if not isinstance(name, str) or not isinstance(module, str):
+        return None
+    return symbol_hazard("function", {"module": module, "config": name})
 
 
 def _holds_code(config: dict[str, Json]) -> bool:

@@ -35,8 +35,10 @@ def store_hazards(file: ModelFile) -> Iterator[Hazard]:
     try:
         for place in _places(file):
             yield from [place] if isinstance(place, Hazard) else _judged(place)
-    except (OSError, ValueError, RuntimeError, NotImplementedError, struct.error, zipfile.BadZipFile):
+    except zipfile.BadZipFile:
         return  # a damaged archive is a row of its own: the reader says what is wrong with it
+    except (OSError, ValueError, RuntimeError, NotImplementedError, struct.error):
+        yield _unsearched("", "they cannot be read")
 
 
 def _places(file: ModelFile) -> Iterator[_Place | Hazard]:
