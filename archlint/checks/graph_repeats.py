@@ -70,7 +70,7 @@ def _is_float(facts: Facts, node: Node) -> bool:
     values={"count": "nodes that only depend on stored tensors", "names": "the first three of them"},
 )
 def constant_work(facts: Facts) -> Iterator[Match | Unsure]:
-    """All nodes that compute the same at every run, as one match; not where the result is much larger."""
+    """All nodes that compute the same at every run, as one match; not single numbers and much larger results."""
     known = {node.outputs[0] for node in facts.graph.nodes if node.op == "Constant" and node.outputs}
     found = []
     for node in facts.graph.nodes:
@@ -98,7 +98,7 @@ def _is_constant_work(facts: Facts, node: Node, known: set[str]) -> bool:
     if None in before or None in after:
         return False
     held = sum(param.size or 0 for param in node.params)
-    return sum(size or 0 for size in after) <= 2 * (sum(size or 0 for size in before) + held)
+    return 1 < sum(size or 0 for size in after) <= 2 * (sum(size or 0 for size in before) + held)
 
 
 def _elements(facts: Facts, value: str) -> int | None:
