@@ -158,12 +158,17 @@ def raw_image(facts: Facts) -> Iterator[Match | Unsure]:
             continue
         readers = list(facts.users(name))
         for node in readers:
-            if keeps_values(node) or node.op == "Pad":
+            if _keeps_scale(node):
                 readers.extend(user for value in node.outputs for user in facts.users(value))
-        if readers and all(node.op == "Conv" or keeps_values(node) or node.op == "Pad" for node in readers):
+        if readers and all(node.op == "Conv" or _keeps_scale(node) for node in readers):
             first = next((node for node in readers if node.op == "Conv"), None)
             if first is not None:
                 yield Match({"conv": first}, {"input": name, "channels": channels})
+
+
+def _keeps_scale(node: Node) -> bool:
+    """Whether pixels leave a node in the range in which they came: padding, dropout, augmentation."""
+    return keeps_values(node) or node.op == "Pad" or has_trait(node, "augmentation")
 
 
 def _image_channels(shape: Shape) -> int | None:

@@ -95,13 +95,11 @@ FAULTS = [
         "removed-operator",
         "upsample in a feature pyramid",
         _stamped(
-            (
-                "input a float32[N,8,8,8]\n"
-                "input b float32[N,8,16,16]\n"
-                "u = Resize<Upsample up>(a) scales=(2.0,2.0) channel_axis=1\n"
-                "s = Add<Add add>(u, b)\n"
-                "output s\n"
-            )
+            "input a float32[N,8,8,8]\n"
+            "input b float32[N,8,16,16]\n"
+            "u = Resize<Upsample up>(a) scales=(2.0,2.0) channel_axis=1\n"
+            "s = Add<Add add>(u, b)\n"
+            "output s\n"
         ),
     ),
     (
@@ -132,26 +130,22 @@ FAULTS = [
         "batch-size-in-reshape",
         "view behind convolutions",
         _stamped(
-            (
-                "input x float32[N,3,32,32]\n"
-                "a = Conv(x) filters=8 kernel=(3,3) channel_axis=1\n"
-                "r = Reshape(a) shape=(1,7200)\n"
-                "d = Dense(r) units=4\n"
-                "output d\n"
-            )
+            "input x float32[N,3,32,32]\n"
+            "a = Conv(x) filters=8 kernel=(3,3) channel_axis=1\n"
+            "r = Reshape(a) shape=(1,7200)\n"
+            "d = Dense(r) units=4\n"
+            "output d\n"
         ),
     ),
     (
         "batch-size-in-reshape",
         "heads of an attention",
         _stamped(
-            (
-                "input x float32[batch,16,64]\n"
-                "q = Dense(x) units=64\n"
-                "r = Reshape(q) shape=(2,16,8,8)\n"
-                "t = Transpose(r) perm=(0,2,1,3)\n"
-                "output t\n"
-            )
+            "input x float32[batch,16,64]\n"
+            "q = Dense(x) units=64\n"
+            "r = Reshape(q) shape=(2,16,8,8)\n"
+            "t = Transpose(r) perm=(0,2,1,3)\n"
+            "output t\n"
         ),
     ),
     (
