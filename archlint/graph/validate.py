@@ -10,10 +10,11 @@ from archlint.graph.types import Graph
 def validate(graph: Graph) -> list[str]:
     """What is wrong with a graph, a sentence each; empty for a graph that holds together.
 
-    A value has one maker, every node reads only what stands before it, node names are unique, and types
-    are declared only for values that a node makes.
+    A value has one maker, every node reads only what stands before it, node names are unique, types
+    are declared only for values that a node makes, and hazards are of some kind.
     """
-    return list(_problems(graph, frozenset()))
+    unnamed = [f"a hazard at '{hazard.where}' is of no kind" for hazard in graph.hazards if not hazard.kind]
+    return unnamed + list(_problems(graph, frozenset()))
 
 
 def _problems(graph: Graph, outer: frozenset[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from archlint.graph import parse, validate
         ("input x ?\ny = Relu(x)\ny = Relu(x) @b\noutput y\n", "made twice"),
         ("input x ?\ny = Relu(x) @a\nz = Relu(x) @a\noutput y\n", "two nodes are named 'a'"),
         ("input x ?\noutput y\n", "output 'y'"),
+        ("hazard _ here\ninput x ?\noutput x\n", "at 'here' is of no kind"),
         ("input x ?\ninput x ?\noutput x\n", "input 'x' stands twice"),
         ("input x ?\ny = If(x)\n  body then\n    z = Relu(q)\n    output z\noutput y\n", "body 'then'"),
     ],

@@ -20,6 +20,9 @@ Trail = tuple["Trail", str | int, Json] | None
 MAX_TEXT = 80
 """Longest name that is repeated from a file; names are short, payloads are not."""
 
+MAX_STEPS = 24
+"""Most steps of the way to a hazard that are told; models nest 4 deep, in two steps each."""
+
 _RESOURCES = frozenset({"vocabulary", "idf_weights", "filepath", "file_path", "vocabulary_path", "merges"})
 """Settings that keras.layers and keras_hub take as the path of a file to read (StringLookup,
 TextVectorization, …)."""
@@ -122,13 +125,17 @@ def shown(text: str) -> str:
 
 
 def _words(trail: Trail) -> str:
-    parts = []
+    """The way to a value in words; its innermost ``MAX_STEPS`` steps."""
+    parts: list[str] = []
     while trail is not None:
         trail, key, value = trail
         name = layer_name(value) if isinstance(key, int) else ""
         parts.append(
             (f"[{key}]" if isinstance(key, int) else f".{shown(key)}") + (f" '{name}'" if name else "")
         )
+        if len(parts) == MAX_STEPS and trail is not None:
+            parts.append("…")
+            break
     return ": " * bool(parts) + "".join(reversed(parts)).removeprefix(".")
 
 
