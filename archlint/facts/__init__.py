@@ -35,6 +35,9 @@
 ``linear_regions``                    tuples of nodes: learned linear maps with nothing nonlinear between them
 ``conv_upstream(node)``               whether a convolution lies on some way from an input to the node
 ``learners_after(value)``             the first nodes with weights that a value reaches, in order
+``lost_masks``                        ``LostMask`` per Keras mask that is dropped before a node that needs it
+``blind_attentions``                  attention nodes over words, in a model that never learns their order
+``last_step_picks(node)``             nodes that pick the last step of a recurrent node, if none reads more
 ====================================  ========================================================================
 
 "Unknown" is None (or an unknown dim) everywhere, never a guess.
@@ -51,8 +54,11 @@ from archlint.facts.blockers import Blocker, spatial_blockers
 from archlint.facts.cost import batch_of_one, node_macs, total_macs
 from archlint.facts.ending import Ending, endings
 from archlint.facts.head import Head, head_of
+from archlint.facts.last_step import last_step_picks
 from archlint.facts.linear import linear_regions
+from archlint.facts.masks import LostMask, lost_masks
 from archlint.facts.memory import Peak, activation_peak, tensor_bytes
+from archlint.facts.order import blind_attentions
 from archlint.facts.params import Totals, params_of, totals
 from archlint.facts.paths import Paths
 from archlint.facts.reach import dead_nodes, reachable, unused_inputs
@@ -288,3 +294,17 @@ class Facts:
     def learners_after(self, value: str) -> tuple[Node, ...]:
         """The first nodes with weights that a value reaches, in order."""
         return learners_after(self.graph, value)
+
+    @cached_property
+    def lost_masks(self) -> tuple[LostMask, ...]:
+        """Keras masks that are dropped before a node that needs them."""
+        return lost_masks(self.graph)
+
+    @cached_property
+    def blind_attentions(self) -> tuple[Node, ...]:
+        """Attention over words whose order the model never learns."""
+        return blind_attentions(self.graph, self._inference)
+
+    def last_step_picks(self, node: Node) -> tuple[Node, ...] | None:
+        """The nodes that pick only the last step of a recurrent node's sequence; None when more is read."""
+        return last_step_picks(self._basis, node)
