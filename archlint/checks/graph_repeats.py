@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from archlint.facts import Facts
 
 _NOT_REPEATABLE = ("random", "constant", "control", "unknown", "augmentation", "preprocessing", "transparent")
-_GROWS = frozenset({"ConstantOfShape", "Expand", "Tile", "Range", "EyeLike", "OneHot", "RandomNormal"})
+_GROWS = frozenset({"ConstantOfShape", "Expand", "Tile", "Range", "EyeLike", "OneHot", "Cast"})
+"""What may make a small stored tensor large on purpose; weights are kept in half precision and cast, too."""
 
 
 @check(

@@ -93,6 +93,8 @@ def _metadata(path: str, raw: RawModel, builder: Builder) -> dict[str, Attr]:
         "sparse_weights": sum(item.sparse for item in builder.stored),
     }
     about.update({key: count for key, count in counts.items() if count})
+    if builder.constant_nodes:
+        about["constant_nodes"] = builder.constant_nodes
     short = tuple(item.name for item in builder.stored if item.short)
     if short:
         about["damaged_weights"] = short

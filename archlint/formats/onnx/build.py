@@ -20,13 +20,15 @@ _FLOATS = ("float", "bfloat")
 class Builder:
     """Builds the graph of one model.
 
-    ``reordered`` counts graphs whose nodes stood in the wrong order; ``stored`` is every tensor met.
+    ``reordered`` counts graphs whose nodes stood in the wrong order; ``stored`` is every tensor met;
+    ``constant_nodes`` are names of nodes that only turned a stored tensor around, and stand no more.
     """
 
     def __init__(self, opsets: Mapping[str, int]) -> None:
         self._opset = opsets.get("", 0) or max(opsets.values(), default=0)
         self.reordered = 0
         self.stored: list[Stored] = []
+        self.constant_nodes: tuple[str, ...] = ()
 
     def build(
         self,
@@ -69,7 +71,7 @@ class Builder:
         outputs = tuple(value for value, _ in raw.outputs)
         bench = Bench(nodes, constants, inputs, outputs, around, _unread(in_order, constants, outputs))
         declared = {**raw.value_info, **dict(raw.outputs)}
-        run_all(bench, declared)
+        self.constant_nodes += run_all(bench, declared)
         return bench.graph(raw.name, declared)
 
     def _bodies(

@@ -118,7 +118,8 @@ def _lines_up(raw: RawNode, opset: int) -> bool:
 
     Source: ONNX changelog, Add of versions 1 and 6 (attributes axis and broadcast).
     """
-    return 0 < opset < 7 and raw.op in _OLD_BROADCAST and bool(raw.attrs.get("broadcast")) and "axis" in raw.attrs
+    states = bool(raw.attrs.get("broadcast")) and "axis" in raw.attrs
+    return 0 < opset < 7 and raw.op in _OLD_BROADCAST and states
 
 
 def _soft(op: str, attrs: Attrs, raw: RawNode, opset: int) -> tuple[str, Attrs]:

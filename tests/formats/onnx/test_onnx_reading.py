@@ -264,3 +264,13 @@ def test_operands_lined_up_at_an_axis_as_before_opset_7_have_no_known_shape(tmp_
     nodes = [helper.make_node("Add", ["x", "b"], ["y"], axis=1, broadcast=1)]
     proto = model(nodes, [value("x", "N", 3, 4, 4)], ["y"], [stored("b", 3)], opset=6)
     assert "Unknown" == read_model(proto, tmp_path).nodes[-1].op
+
+
+def test_a_transpose_of_a_stored_kernel_is_told_of_although_it_is_gone(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Transpose", ["w"], ["t"], name="turned", perm=[1, 0]),
+        helper.make_node("MatMul", ["x", "t"], ["y"]),
+    ]
+    graph = read_model(model(nodes, [value("x", "N", 4)], ["y"], [stored("w", 2, 4)]), tmp_path)
+    assert ["Dense"] == [node.op for node in graph.nodes]
+    assert ("turned",) == graph.metadata["constant_nodes"]

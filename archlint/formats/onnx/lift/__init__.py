@@ -20,6 +20,7 @@ from archlint.formats.onnx.lift import (
 )
 from archlint.formats.onnx.lift.bench import Bench
 from archlint.formats.onnx.lift.finish import finish
+from archlint.formats.onnx.lift.survey import stored_transposes, taken_away
 from archlint.graph import TensorType
 
 _PASSES = (
@@ -39,12 +40,17 @@ _PASSES = (
 """In this order; each sees what those before it have made."""
 
 
-def run_all(bench: Bench, declared: Mapping[str, TensorType]) -> None:
-    """Lifts every idiom; shapes are worked out once, on the graph as the file has it."""
+def run_all(bench: Bench, declared: Mapping[str, TensorType]) -> tuple[str, ...]:
+    """Lifts every idiom; shapes are worked out once, on the graph as the file has it.
+
+    Returns the names of the transposes of stored tensors that became part of how weights are read.
+    """
     from archlint.ops import infer
 
     settings.lift(bench)
     bench.tensors = infer(bench.with_named_dims(declared))
+    transposes = stored_transposes(bench)
     for lift in _PASSES:
         lift(bench)
     finish(bench)
+    return taken_away(bench, transposes)

@@ -84,6 +84,10 @@ class Bench:
             value = node.inputs[0]
         return value
 
+    def is_stored(self, value: str) -> bool:
+        """Whether a value is a tensor of the file, around a body included."""
+        return value in self._constants
+
     def shape(self, value: str) -> Shape:
         """The shape of a value; None when not known."""
         return self.tensors.get(value, UNKNOWN).shape
@@ -163,10 +167,6 @@ class Bench:
             if value:
                 self._slots[value] = slot
         return new
-
-    def bypass(self, node: Node, value: str) -> None:
-        """Turns a node of one output into an Identity of ``value``."""
-        self.replace(node, replace(node, op="Identity", inputs=(value,), attrs={}, params=()))
 
     def graph(self, name: str, declared: Mapping[str, TensorType]) -> Graph:
         """What stands now, with a Constant node in front for every stored tensor that is still read.
