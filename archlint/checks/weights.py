@@ -62,7 +62,7 @@ def constant_kernels(facts: Facts) -> Iterator[Match | Unsure]:
         return
     for node in facts.weights.layers():
         stats, units = facts.weights.stats(node.param("kernel")), _unit_count(node)
-        if stats is None or stats.low != stats.high or stats.size < 16 or is_fixed(node):
+        if stats is None or stats.low != stats.high or stats.nans or stats.size < 16 or is_fixed(node):
             continue
         if stats.low == 0 and _is_added(facts, node):
             continue

@@ -75,14 +75,15 @@ class WeightFacts:
         return self._stats[param.name]
 
     def units(self, node: Node) -> Units | None:
-        """The kernel of a Conv, ConvTranspose or Dense per unit."""
+        """The kernel of a Conv, ConvTranspose or Dense per unit; None when some of it is not finite."""
         param = node.param("kernel")
         if param is None:
             return None
         if param.name not in self._units:
             values = self._weights.read(param)
-            self._stats.setdefault(param.name, _stats(values))
-            matrix = None if values is None else self.matrix(node, values)
+            stats = self._stats.setdefault(param.name, _stats(values))
+            sound = values is not None and stats is not None and not stats.nans + stats.infs
+            matrix = self.matrix(node, values) if values is not None and sound else None
             self._units[param.name] = None if matrix is None else _units(matrix)
         return self._units[param.name]
 
@@ -257,7 +258,7 @@ def _units(matrix: Array) -> Units:
     draw = np.random.default_rng(0)
     peak, positive, negative, mark = (np.zeros(count) for _ in range(4))
     for start in range(0, rows, step):
-        piece = np.nan_to_num(matrix[start : start + step].astype(np.float64))
+        piece = matrix[start : start + step].astype(np.float64)
         peak = np.maximum(peak, np.abs(piece).max(axis=0))
         positive += np.maximum(piece, 0).sum(axis=0)
         negative += np.minimum(piece, 0).sum(axis=0)
