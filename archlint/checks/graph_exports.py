@@ -122,8 +122,10 @@ def _is_spelled_out(node: Node) -> bool:
 def requantized(facts: Facts) -> Iterator[Match | Unsure]:
     """A dequantization and a quantization in a row with the same scale and zero point."""
     for second in facts.graph.nodes:
-        first = facts.graph.producers.get(second.inputs[0]) if second.op == "QuantizeLinear" else None
-        if first is None or first.op != "DequantizeLinear":
+        if second.op != "QuantizeLinear" or not second.inputs:
+            continue
+        first = facts.graph.producers.get(second.inputs[0])
+        if first is None or first.op != "DequantizeLinear" or not first.inputs:
             continue
         theirs, ours = (
             tuple(_constant(facts, value) for value in node.inputs[1:]) for node in (first, second)
