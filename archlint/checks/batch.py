@@ -90,10 +90,15 @@ def _reshaped(facts: Facts, node: Node, first: _Rows) -> _Rows | None:
     each = first.each * Fraction(prod(before), prod(after))
     if each == 1:
         return _Rows(each)
-    # Rows that end where an axis ends keep what belongs together: tokens, windows, heads.
-    ends = {1, *accumulate(reversed(before), mul)}
-    torn = first.torn or (node if first.each == 1 and prod(after) not in ends else None)
+    torn = first.torn or (node if first.each == 1 and not _keeps_together(before, after) else None)
     return _Rows(each, torn)
+
+
+def _keeps_together(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+    """Whether rows end where an axis ends (tokens, windows), or are whole maps (stacked frames)."""
+    ends = {1, *accumulate(reversed(before), mul)}
+    maps = len(after) > 1 and after[1:] == before[1:] and before[0] % after[0] == 0
+    return prod(after) in ends or maps
 
 
 def _joined(facts: Facts, node: Node, rows: dict[str, _Rows | None]) -> _Rows | None:

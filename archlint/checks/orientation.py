@@ -119,5 +119,5 @@ def single_steps(facts: Facts) -> Iterator[Match | Unsure]:
 
 
 def _has_state(node: Node, facts: Facts) -> bool:
-    """Whether a state is handed in, or handed out to be handed in again by whoever calls the model."""
-    return any(node.inputs[1:]) or bool(attr(node, "return_state")) or len([v for v in node.outputs if v]) > 1
+    """Whether a state is handed in, or handed out of the model, to be handed in again at the next step."""
+    return any(node.inputs[1:]) or any(facts.reaches_output(value) for value in node.outputs[1:] if value)

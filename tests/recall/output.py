@@ -339,7 +339,8 @@ FAULTS = [
         "keras tagger",
         fault(
             "input tokens int32[N,40]",
-            "e = Embedding(tokens) input_dim=900 output_dim=32\nl = LSTM(e) units=32 return_sequences=true\n"
+            "e = Embedding(tokens) input_dim=900 output_dim=32\n"
+            "l = LSTM(e) units=32 return_sequences=true\n"
             "d = Dense(l) units=9\no = Softmax(d) axis=1\noutput o",
             SCE,
         ),
@@ -354,7 +355,8 @@ FAULTS = [
         "cnn",
         fault(
             CNN,
-            "d = Dense(h) units=4\ns = Softmax(d)\nq1 = Dense(h) units=16\nq2 = Relu(q1)\nq = Dense(q2) units=4\n"
+            "d = Dense(h) units=4\ns = Softmax(d)\nq1 = Dense(h) units=16\nq2 = Relu(q1)\n"
+            "q = Dense(q2) units=4\n"
             "output q s",
             f"{CCE} @1",
         ),
