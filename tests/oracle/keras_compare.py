@@ -79,20 +79,27 @@ def _size(weight: Any) -> int:
 
 
 def layer_shapes(model: Any, graph: Graph) -> list[tuple[str, Any, Any]]:
-    """(layer, shape by Keras, shape by archlint) for every layer with one output whose shapes differ."""
+    """(layer, shape by Keras, shape by archlint) for every layer with one output whose shapes differ.
+
+    Layers of nested models count as well, where the framework gives them an output of their own.
+    """
     tensors = infer(graph)
-    made = {}
-    for node in graph.nodes:
-        made.setdefault(node.origin.address, node.outputs[0])
-        made[node.origin.address] = node.outputs[0]
+    made = {node.origin.address: node.outputs[0] for node in graph.nodes if node.outputs}
     made |= {(name,): name for name, _ in graph.inputs}
     wrong = []
-    for layer in model._operations if hasattr(model, "_operations") else model.layers:
+    for address, layer in _layers(model, ()):
         stated = getattr(layer, "output", None)
-        value = made.get((layer.name,))
+        value = made.get(address)
         if value is None or not hasattr(stated, "shape"):
             continue
         found = open_axes(tensors[value].shape)
         if found != tuple(stated.shape):
-            wrong.append((layer.name, tuple(stated.shape), found))
+            wrong.append(("/".join(address), tuple(stated.shape), found))
     return wrong
+
+
+def _layers(model: Any, parents: tuple[str, ...]) -> Any:
+    for layer in model._operations if hasattr(model, "_operations") else model.layers:
+        yield (*parents, layer.name), layer
+        if hasattr(layer, "layers"):
+            yield from _layers(layer, (*parents, layer.name))

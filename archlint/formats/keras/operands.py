@@ -90,8 +90,19 @@ TF_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda"})
 
 
 def is_op(layer: Layer) -> bool:
-    """Whether a layer is an op and not a layer class of the same name."""
-    return ".ops." in layer.raw["module"].text("") or layer.cls in TF_LAYERS
+    """Whether a layer is an op and not a layer class of the same name.
+
+    The ``.h5`` files of Keras 3 name no modules; there ops lack what the settings of layers begin with.
+    """
+    from archlint.formats.keras.layers import LAYERS  # whose translators take calls
+
+    module = layer.raw["module"].text("")
+    if module or layer.cls in TF_LAYERS or not isinstance(layer.config.value, dict):
+        return ".ops." in module or layer.cls in TF_LAYERS
+    calls = layer.raw["inbound_nodes"].value
+    modern = isinstance(calls, list) and bool(calls) and isinstance(calls[0], dict) and "args" in calls[0]
+    settings = layer.config.value
+    return modern and "trainable" not in settings and ("dtype" not in settings or layer.cls not in LAYERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,14 @@ def _written(params: Sequence[Param], format_: str) -> Sequence[Param]:
     """The params that the weights file holds in an order that is known.
 
     ``.keras`` holds LoRA's factors merged into their kernel; what is left of a layer that GPTQ or AWQ has
-    quantised (bytes in uint8) depends on the version (save_own_variables in Keras 3.12 and 3.15).
+    quantised (bytes in uint8) depends on the version (save_own_variables in Keras 3.12 and 3.15). ``.h5``
+    lists what float8 adds before or after the kernel, as the layer was built or quantised.
     """
-    if any(param.dtype == "uint8" for param in params):
-        return ()
     merged = format_ != "keras-h5"
+    if any(
+        param.dtype == "uint8" or (not merged and param.role.endswith("_amax_history")) for param in params
+    ):
+        return ()
     return [param for param in params if not (merged and param.role.startswith("lora_"))]
 
 

@@ -171,7 +171,8 @@ def _optimizer(raw: Raw) -> Setting:
         return Setting(name if name in OPTIMIZERS else raw.value, None, name not in OPTIMIZERS)
     config = raw["config"]
     inner = config.first("inner_optimizer", "optimizer") if isinstance(config.value, dict) else config
-    if raw["class_name"].text() == "LossScaleOptimizer" and isinstance(inner.value, dict):
+    scales = raw["class_name"].text() in ("LossScaleOptimizer", "LossScaleOptimizerV3")
+    if scales and isinstance(inner.value, dict):
         return _setting(inner, OPTIMIZERS, None, {"loss_scale": True})
     return _setting(raw, OPTIMIZERS, None, {})
 

@@ -102,6 +102,29 @@ def test_the_weights_of_an_unknown_layer_come_from_the_weights_file() -> None:
     assert ("Unknown", "Lambda") == (graph.by_name["code"].op, graph.by_name["code"].origin.native)
 
 
+def _op(name: str, cls: str, args: list[Any], **config: Any) -> dict[str, Any]:
+    calls = [{"args": args, "kwargs": {}}]
+    return {"class_name": cls, "name": name, "config": {"name": name, **config}, "inbound_nodes": calls}
+
+
+def _tensor(layer: str, shape: list[Any]) -> dict[str, Any]:
+    config = {"shape": shape, "dtype": "float32", "keras_history": [layer, 0, 0]}
+    return {"class_name": "__keras_tensor__", "config": config}
+
+
+def test_op_nodes_without_a_module_are_told_from_layers(tmp_path: Path) -> None:
+    """As Keras 3 writes them to .h5, where no layer names its module."""
+    x = _tensor("x", [None, 4])
+    layers = [
+        _op("add", "Add", [x, 2.0]),
+        _op("sum", "Add", [[_tensor("add", [None, 4]), x]], trainable=True, dtype="float32"),
+        _op("cast", "Cast", [_tensor("sum", [None, 4])], dtype="float16"),
+        _op("bins", "Discretization", [_tensor("sum", [None, 4])], bin_boundaries=[1.0], dtype="float32"),
+    ]
+    graph = _graph(_functional(*layers, output="bins"), tmp_path)
+    assert ["Constant", "Add", "Add", "Cast", "Discretization"] == [node.op for node in graph.nodes]
+
+
 def test_the_same_bytes_give_the_same_graph() -> None:
     for path in FILES[:6]:
         assert render(_load(path)) == render(_load(path))
