@@ -17,8 +17,7 @@ MAX_BYTES = 32_768
 MAX_OPENERS = 4_000
 """Most characters that may open a nested value. libyaml overflows the C stack at about 30,000 (measured)."""
 
-_OPENER = re.compile(r"[\[{]|[-?:] ")
-_ALIAS = re.compile(r"(?:^|[\s\[{,:-])[&*]\w", re.MULTILINE)
+_OPENERS = ("[", "{", "- ", "? ", ": ")
 _EXAMPLES = re.compile(r"^examples:", re.MULTILINE)
 
 try:
@@ -100,7 +99,7 @@ def read_source(path: Path) -> Source:
     source = Source(str(path), text, "")
     if len(raw) > MAX_BYTES:
         raise source.error(1, 1, f"a rule file has at most {MAX_BYTES} bytes")
-    if len(_OPENER.findall(text)) > MAX_OPENERS:
+    if sum(map(text.count, _OPENERS)) > MAX_OPENERS:
         raise source.error(1, 1, "this file nests too many brackets, lists or keys to be a rule")
     split = _EXAMPLES.search(text)
     return Source(str(path), text[: split.start()], text[split.start() :]) if split else source
@@ -114,11 +113,14 @@ def parse_yaml(source: Source, *, tail: bool) -> Any:
     text = source.tail if tail else source.head
     offset = source.head.count("\n") if tail else 0
     try:
-        if _ALIAS.search(text) and any(
-            isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)
-        ):
+        if "&" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)):
             raise source.error(1, 1, "anchors and aliases cannot be used in rule files")
-        return yaml.load(text, Loader=_UniqueKeys)
+        loader = _Words(text)
+        try:
+            node = loader.get_single_node()
+            return None if node is None else _plain(node, loader)
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -132,20 +134,40 @@ def parse_yaml(source: Source, *, tail: bool) -> Any:
         raise source.error(offset + 1, 1, f"this is not YAML: {error}") from error
 
 
-class _UniqueKeys(_Loader):
-    """PyYAML keeps the last of two equal keys without a word; here the second one is an error."""
+class _Words(_Loader):
+    """PyYAML asks for the type of every scalar; most of a rule file is text that can be nothing else."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        if isinstance(node, yaml.MappingNode):
-            seen: set[str] = set()
-            for key, _ in node.value:
-                if key.value.__hash__ is not None and key.value in seen:
-                    raise yaml.MarkedYAMLError(
-                        None, None, f"the key '{key.value}' stands twice", key.start_mark
-                    )
-                if isinstance(key, yaml.ScalarNode):
-                    seen.add(key.value)
-        return super().construct_mapping(node, deep)
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> Any:
+        if kind is yaml.ScalarNode and not (implicit[0] and value[:1] in self.yaml_implicit_resolvers):
+            return _TEXT
+        return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]  # PyYAML has none
+
+
+_TEXT = yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG
+_LIST = yaml.resolver.BaseResolver.DEFAULT_SEQUENCE_TAG
+_MAPPING = yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG
+
+
+def _plain(node: Any, loader: _Words) -> Any:
+    """The plain value of a node. PyYAML keeps the last of two equal keys without a word; here it is an error.
+
+    Raises: MarkedYAMLError: a key stands twice, or there is no such tag.
+    """
+    if node.tag == _TEXT and isinstance(node.value, str):
+        return node.value
+    if node.tag == _LIST and isinstance(node, yaml.SequenceNode):
+        return [_plain(item, loader) for item in node.value]
+    if node.tag != _MAPPING or not isinstance(node, yaml.MappingNode):
+        return loader.construct_object(node, deep=True)
+    found: dict[Any, Any] = {}
+    for key, value in node.value:
+        name = _plain(key, loader)
+        if isinstance(name, list | dict):
+            raise yaml.MarkedYAMLError(None, None, "a key is a word", key.start_mark)
+        if name in found:
+            raise yaml.MarkedYAMLError(None, None, f"the key '{key.value}' stands twice", key.start_mark)
+        found[name] = _plain(value, loader)
+    return found
 
 
 def _place(node: Any, text: str, problem: SchemaError) -> tuple[int, int, int]:
