@@ -1,0 +1,65 @@
+"""Writes patched ONNX files: what an edit does not name is copied from the original, byte for byte."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from archlint.errors import PatchError
+from archlint.formats import patch
+from archlint.formats.base import ModelFile
+from archlint.formats.onnx import read
+from archlint.formats.onnx.wire import File
+from archlint.formats.onnx.write.beside import Beside
+from archlint.formats.onnx.write.build import build
+from archlint.formats.onnx.write.layout import layout
+from archlint.formats.onnx.write.pieces import write_pieces
+from archlint.graph import Edit, Graph, SetTraining
+
+STORAGE = frozenset(
+    {
+        "external_data",
+        "external_data_missing",
+        "external_data_escapes",
+        "external_data_out_of_range",
+        "overridable_weights",
+        "sparse_weights",
+        "damaged_weights",
+        "reordered_graphs",
+    }
+)
+"""Metadata of an ONNX graph that says how it is stored; a patch may change it."""
+
+
+def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str) -> None:
+    """Writes ``apply(graph, edits)`` to ``out``, where ``graph`` is what was read from ``file``.
+
+    Neither the original nor its data files are touched, unless ``out`` is the path of the original; then the
+    model is replaced, and the data files stay. Memory: the tensors that an edit computes, one at a time.
+
+    Raises:
+        PatchError: an edit cannot be said in ONNX or in the opset of the file, or what was written reads
+            otherwise than ``apply`` says; nothing is left behind.
+    """
+    if any(isinstance(edit, SetTraining) for edit in edits):
+        raise PatchError("an ONNX file holds no compile settings that could be changed")
+    check = patch.law(read, graph, edits, STORAGE)
+    try:
+        original = open(file.path, "rb")  # noqa: SIM115 (closed by the with below)
+    except OSError as error:
+        raise PatchError(f"{file.path}: it cannot be read: {error.strerror}") from error
+    with original, Beside(out) as beside:
+        descriptor = original.fileno()
+        source = File(descriptor, os.fstat(descriptor).st_size)
+        beside.bring(file.path, graph)
+        data = beside.fresh()
+        built = build(file.path, layout(file.path, source), graph, edits, data)
+
+        def fill(path: str) -> None:
+            if built.outside:
+                with beside.new(data) as target:
+                    built.write_data(target)
+            with open(path, "wb") as target:
+                write_pieces(built.pieces, descriptor, target)
+
+        patch.put(file, out, fill, check)

@@ -1,0 +1,112 @@
+"""Data files beside a patched model: those it refers to come along, new ones are only ever added."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from archlint.errors import PatchError
+from archlint.formats.onnx.write.pieces import CHUNK_BYTES
+from archlint.graph import Graph
+
+
+class Beside:
+    """The files that one patch adds to the folder of ``out``; all are taken away again if the block fails."""
+
+    def __init__(self, out: str) -> None:
+        self._folder = os.path.dirname(out) or "."
+        self._name = os.path.basename(out)
+        self._added: list[str] = []
+        self._folders: list[str] = []
+
+    def bring(self, path: str, graph: Graph) -> None:
+        """Copies the data files of the model at ``path``, unless ``out`` lies next to them.
+
+        Raises:
+            PatchError: one is missing or lies outside the folder, or another file has its place.
+        """
+        folder = os.path.dirname(path) or "."
+        if os.path.realpath(folder) == os.path.realpath(self._folder):
+            return
+        for key in ("external_data_escapes", "external_data_missing", "external_data_out_of_range"):
+            if graph.metadata.get(key):
+                raise PatchError(f"{path}: its data files cannot come along ({key}: {graph.metadata[key]})")
+        locations = graph.metadata.get("external_data", ())
+        for location in locations if isinstance(locations, tuple) else ():
+            self._bring(folder, str(location).split("/"))
+
+    def fresh(self) -> str:
+        """The name of a data file that does not exist yet."""
+        count = 0
+        while True:
+            name = f"{self._name}{f'_{count}' if count else ''}.data"
+            if not os.path.lexists(os.path.join(self._folder, name)):
+                return name
+            count += 1
+
+    @contextmanager
+    def new(self, name: str) -> Iterator[BinaryIO]:
+        """A new data file, open; on the disk when the block ends."""
+        path = os.path.join(self._folder, name)
+        with open(path, "xb") as file:
+            self._added.append(path)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+
+    def __enter__(self) -> Beside:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            return
+        for path in self._added:
+            os.unlink(path)
+        for folder in reversed(self._folders):
+            os.rmdir(folder)
+
+    def _bring(self, folder: str, parts: list[str]) -> None:
+        at = self._folder
+        for part in parts[:-1]:
+            at = os.path.join(at, part)
+            if os.path.islink(at):
+                raise PatchError(f"{at}: it is a link; no data file is put there")
+            if not os.path.isdir(at):
+                os.mkdir(at)
+                self._folders.append(at)
+        source, target = os.path.join(folder, *parts), os.path.join(at, parts[-1])
+        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        with os.fdopen(descriptor, "rb") as data:
+            if os.path.lexists(target):
+                _expect_same(data, target)
+                return
+            size = os.fstat(data.fileno()).st_size
+            if size > shutil.disk_usage(at).free:
+                raise PatchError(f"{target}: there is no room for {size} bytes")
+            with self.new(os.path.relpath(target, self._folder)) as file:
+                _copy(data, file, size)
+
+
+def _copy(data: BinaryIO, out: BinaryIO, size: int) -> None:
+    left = size
+    while left:
+        chunk = data.read(min(CHUNK_BYTES, left))
+        if not chunk:
+            raise PatchError("a data file became shorter while it was copied")
+        out.write(chunk)
+        left -= len(chunk)
+
+
+def _expect_same(data: BinaryIO, target: str) -> None:
+    if os.path.islink(target) or not os.path.isfile(target):
+        raise PatchError(f"{target}: it is in the way of a data file")
+    with open(target, "rb") as other:
+        while True:
+            chunk = data.read(CHUNK_BYTES)
+            if chunk != other.read(CHUNK_BYTES):
+                raise PatchError(f"{target}: another data file has this name; choose another folder")
+            if not chunk:
+                return

@@ -1,0 +1,164 @@
+"""A patched file is put in its place whole and proven, or not at all; the same for every format."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from archlint.errors import PatchError, ReadError
+from archlint.formats.base import ModelFile, Reader
+from archlint.graph import Edit, Graph, apply, skeleton
+
+Fill = Callable[[str], None]
+"""Writes the whole patched file to a path, where an empty file waits."""
+
+
+MARK = ".archlint-new"
+"""Part of the name of a file that is being written; what a killed process left is known by it."""
+
+STALE_SECONDS = 60
+"""Age from which an unclaimed temporary file is taken for left behind; between making and claiming one lie
+microseconds."""
+
+
+def put(file: ModelFile, out: str, fill: Fill, check: Callable[[ModelFile], None]) -> None:
+    """Makes ``out`` the file that ``fill`` writes, once ``check`` has let it pass.
+
+    The new file grows under another name in the folder of ``out``, is flushed to the disk and then renamed:
+    a kill at any moment leaves the old ``out`` or the new one; what it leaves of the new one goes with the
+    next patch that is written there. ``out`` is the original only when the caller says its path.
+
+    Raises:
+        PatchError: it cannot be written, the original changed meanwhile, ``fill`` or ``check`` refuse.
+    """
+    before = _stamp(file.path)
+    _refuse_odd(out)
+    folder, name = os.path.split(out)
+    stem, suffix = os.path.splitext(name)
+    try:
+        _sweep(folder or ".", f".{stem}.", f"{MARK}{suffix}")
+        descriptor, path = tempfile.mkstemp(f"{MARK}{suffix}", f".{stem}.", folder or ".")
+    except OSError as error:
+        raise PatchError(f"{out}: it cannot be written: {error.strerror}") from error
+    _claim(descriptor)
+    try:
+        fill(path)
+        check(ModelFile(path, file.format, os.path.getsize(path)))
+        os.chmod(path, stat.S_IMODE(os.stat(file.path).st_mode))
+        _flush(path)
+        if _stamp(file.path) != before:
+            raise PatchError(f"{file.path}: it was changed by someone else meanwhile; try again")
+        os.replace(path, out)
+        _flush(folder or ".")
+    except OSError as error:
+        raise PatchError(f"{out}: it cannot be written: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+        if os.path.lexists(path):
+            os.unlink(path)
+
+
+def law(
+    read: Reader, graph: Graph, edits: Sequence[Edit], storage: frozenset[str] = frozenset()
+) -> Callable[[ModelFile], None]:
+    """A check that a file reads as ``apply(graph, edits)``, up to ``skeleton`` and the order of the nodes.
+
+    ``storage`` are keys of the metadata that say where tensors lie, not what the model is.
+    """
+    wanted = apply(graph, edits)
+
+    def check(file: ModelFile) -> None:
+        try:
+            found = read(file)
+        except ReadError as error:
+            raise PatchError(
+                f"the patched file could not be read back: {error.where} {error.what}"
+            ) from error
+        difference = _difference(_plain(found, storage), _plain(wanted, storage))
+        if difference:
+            raise PatchError(f"the patched file reads as another model than was asked for: {difference}")
+
+    return check
+
+
+def _plain(graph: Graph, storage: frozenset[str]) -> Graph:
+    bare = skeleton(graph)
+    kept = {key: value for key, value in bare.metadata.items() if key not in storage}
+    return replace(bare, nodes=tuple(sorted(bare.nodes, key=lambda node: node.name)), metadata=kept)
+
+
+def _difference(found: Graph, wanted: Graph) -> str:
+    """Where two graphs first differ; "" when nowhere."""
+    if found == wanted:
+        return ""
+    for name in sorted(found.by_name.keys() | wanted.by_name.keys()):
+        here, there = found.by_name.get(name), wanted.by_name.get(name)
+        if here is None or there is None:
+            return f"node '{name}' {'appeared' if there is None else 'is missing'}"
+        if here != there:
+            parts = ("op", "inputs", "outputs", "attrs", "params", "bodies")
+            part = next((part for part in parts if getattr(here, part) != getattr(there, part)), "origin")
+            return f"node '{name}' has {part} {getattr(here, part)}, not {getattr(there, part)}"
+    rest = ("inputs", "outputs", "name", "format", "training", "metadata", "hazards")
+    return f"its {next(part for part in rest if getattr(found, part) != getattr(wanted, part))}"
+
+
+def _refuse_odd(out: str) -> None:
+    try:
+        mode = os.lstat(out).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise PatchError(f"{out}: it cannot be written: {error.strerror}") from error
+    if not stat.S_ISREG(mode):
+        raise PatchError(f"{out}: it exists and is not a regular file; give another path")
+
+
+def _claim(descriptor: int) -> bool:
+    """Whether this process now holds a temporary file; the system gives it back when the process ends."""
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _sweep(folder: str, prefix: str, suffix: str) -> None:
+    """Takes away temporary files whose process is gone."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if not (name.startswith(prefix) and name.endswith(suffix)) or os.path.islink(path):
+            continue
+        if time.time() - os.stat(path).st_mtime < STALE_SECONDS:
+            continue
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            if _claim(descriptor):
+                os.unlink(path)
+        finally:
+            os.close(descriptor)
+
+
+def _stamp(path: str) -> tuple[int, int, int]:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise PatchError(f"{path}: it cannot be read: {error.strerror}") from error
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _flush(path: str) -> None:
+    """Has a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
