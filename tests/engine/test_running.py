@@ -137,13 +137,13 @@ def test_a_rule_for_one_format_leaves_the_other_alone(tmp_path):
 
 def test_selection_takes_names_families_and_globs():
     assert {"head"} == {rule.family for rule in selection(RULES, ["head"])}
-    assert {"unused-input", "dead-node"} == set(selection(RULES, ["graph"]).by_name)
+    assert {"unused-input", "dead-node"} == set(selection(RULES, ["unused-input", "dead-n*"]).by_name)
     assert all(rule.name.startswith("flatten-") for rule in selection(RULES, ["flatten-*"]))
     assert "dead-node" not in selection(RULES, ignore=["graph"]).by_name
-    assert len(RULES) - 1 == len(selection(RULES, ignore=["dead-node"]))
+    assert len(selection(RULES)) - 1 == len(selection(RULES, ignore=["dead-node"]))
 
 
-@pytest.mark.parametrize("word", ["dead-nod", "heads", "nothing-*"])
+@pytest.mark.parametrize("word", ["dead-nod", "heads", "no-such-*"])
 def test_a_word_that_selects_nothing_is_an_error(word):
     with pytest.raises(UsageError):
         selection(RULES, [word])
