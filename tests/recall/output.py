@@ -404,6 +404,30 @@ FAULTS = [
         "keras mixed precision",
         "a policy of mixed_float16 is not in the graph",
     ),
+    (
+        "one-sign-for-signed-number",
+        "encoder of a vae",
+        fault(
+            "input image float32[N,28,28,1]",
+            "c = Conv(image) filters=32 kernel=(3,3) strides=(2,2) padding=same\nr = Relu(c)\n"
+            "f = Flatten(r)\nm = Dense<Dense z_mean>(f) units=2\nv = Dense<Dense z_log_var>(f) units=2\n"
+            'v2 = Relu(v) @"z_log_var/relu"\nz = Unknown<Sampling sampling>(m, v2)\noutput m v2 z',
+        ),
+    ),
+    (
+        "one-sign-for-signed-number",
+        "torch",
+        fault(
+            TORCH,
+            '"/fc_logvar/Gemm" = Dense(h) units=8\no = Relu("/fc_logvar/Gemm")\noutput o',
+            file="format=onnx",
+        ),
+    ),
+    (
+        "one-sign-for-signed-number",
+        "driver",
+        fault(CNN, "d = Dense<Dense steering>(h) units=1\no = Relu(d)\noutput o", "loss mean_squared_error"),
+    ),
     ("bounded-regression-output", "mlp", fault(MLP, dense(1, "Relu"), "loss mean_squared_error")),
     ("bounded-regression-output", "cnn", fault(CNN, dense(4, "Sigmoid"), "loss mean_absolute_error")),
     ("bounded-regression-output", "text", fault(TEXT, dense(1, "Tanh"), "loss huber")),
