@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure, check, maps
-from archlint.graph import Node
+from archlint.graph import Attr, Node
 from archlint.ops import attr, has_trait
 
 if TYPE_CHECKING:
@@ -46,14 +46,13 @@ def _pads(node: Node) -> tuple[int | None, ...] | None:
         return ()
     if not isinstance(padding, tuple):
         return None
-    return tuple(
-        before + after
-        if isinstance(pair, tuple)
-        and isinstance(before := pair[0], int)
-        and isinstance(after := pair[-1], int)
-        else None
-        for pair in padding
-    )
+    return tuple(_both(pair) for pair in padding)
+
+
+def _both(pair: Attr) -> int | None:
+    ends = pair if isinstance(pair, tuple) else ()
+    known = [end for end in ends if isinstance(end, int)]
+    return sum(known) if len(known) == len(ends) == 2 else None
 
 
 @check(

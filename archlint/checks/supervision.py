@@ -35,7 +35,8 @@ def unjudged_outputs(facts: Facts) -> Iterator[Match | Unsure]:
         maker = facts.maker(value)
         if at in judged or at in measured or None in measured or maker is None:
             continue
-        own = [node for node in graph.nodes if node.name in _upstream(facts, [value]) - taught]
+        alone = _upstream(facts, [value]) - taught
+        own = [node for node in graph.nodes if node.name in alone]
         learners = [node for node in own if facts.trainable_of(node) != 0]
         held = [facts.trainable_of(node) for node in learners]
         if any(has_trait(node, "unknown") or node.op == "ActivityRegularization" for node in own):
