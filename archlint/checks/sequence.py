@@ -117,3 +117,20 @@ def lowered_cells(facts: Facts) -> Iterator[Match | Unsure]:
             products = any(node.op in ("MatMul", "Gemm", "Dense") for node in body.nodes)
             if products and len(gates) >= 2 and any(node.op == "Tanh" for node in body.nodes):
                 yield Match({"loop": loop}, {"gates": len(gates), "op": loop.op})
+
+
+@check(nodes={"table": "the table of words at the input", "out": "the dense layer with another such table"})
+def untied_tables(facts: Facts) -> Iterator[Match | Unsure]:
+    """Dense layers whose kernel has the size of an embedding, neither of them shared."""
+    tables = [
+        node for node in facts.graph.nodes if node.op == "Embedding" and not maps.is_shared(facts, node)
+    ]
+    for out in facts.graph.nodes if tables else ():
+        if out.op != "Dense" or maps.is_shared(facts, out):
+            continue
+        size = attr(out, "units"), maps.in_channels(facts, out)
+        table = next(
+            (one for one in tables if (attr(one, "input_dim"), attr(one, "output_dim")) == size), None
+        )
+        if table is not None and None not in size:
+            yield Match({"table": table, "out": out})
