@@ -396,6 +396,20 @@ PLANTED: dict[str, tuple[Callable[[Path], object], set[str], bool]] = {
         GADGET,
         True,
     ),
+    "read_op.json": (
+        lambda p: architecture(
+            p,
+            sequential(
+                INPUT,
+                {
+                    "class_name": "TensorFlowOpLayer",
+                    "config": {"name": "o", "node_def": '{"op": "ReadFile"}'},
+                },
+            ),
+        ),
+        GADGET,
+        True,
+    ),
     # SEC004
     "torch_wrapper.keras": (
         lambda p: keras(

@@ -46,7 +46,7 @@ def config_hazards(text: Raw, format_: str) -> Iterator[Hazard]:
             if not _RESOURCES.isdisjoint(value):
                 found.extend(_of_settings(value, _holder(trail, text.value)))
             if found:
-                where = text.where + _words(trail)
+                where = ": ".join(part for part in (text.where, _words(trail)) if part)
                 layer = _layer(value, trail)
                 for kind, attrs in found:
                     yield Hazard(kind, where, {**attrs, "layer": layer} if layer else attrs)
@@ -136,7 +136,7 @@ def _words(trail: Trail) -> str:
         if len(parts) == MAX_STEPS and trail is not None:
             parts.append("…")
             break
-    return ": " * bool(parts) + "".join(reversed(parts)).removeprefix(".")
+    return "".join(reversed(parts)).removeprefix(".")
 
 
 def _layer(value: dict[str, Json], trail: Trail) -> str:

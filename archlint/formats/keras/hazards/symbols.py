@@ -3,6 +3,7 @@ there."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 
@@ -44,8 +45,9 @@ _GADGET_MODULES = ("keras.config", "keras.saving", "keras.src.saving", "keras.sr
 _TF_GADGETS = frozenset(
     {"io.read_file", "io.write_file", "io.matching_files", "py_function", "numpy_function", "load_library"}
     | {"load_op_library", "saved_model.load", "raw_ops.ReadFile", "raw_ops.WriteFile", "raw_ops.PyFunc"}
+    | {"raw_ops.MatchingFiles", "raw_ops.PyFuncStateless", "raw_ops.EagerPyFunc", "raw_ops.ImmutableConst"}
 )
-"""TensorFlow functions by which a TFOpLambda layer of Keras 2 would reach files or Python."""
+"""TensorFlow functions by which an op layer of Keras 2 would reach files or Python."""
 
 _TF_KERAS_OWN = frozenset(
     f"Custom>{name}"
@@ -106,8 +108,7 @@ def symbol_hazard(cls: str, value: Mapping[str, Json]) -> tuple[str, str, str] |
         return "nested-loader", short, LOADERS[short]
     name, module = _named(cls, value), value.get("module")
     if cls in ("TFOpLambda", "TensorFlowOpLayer"):
-        config = value.get("config")
-        function = config.get("function") if isinstance(config, dict) else None
+        function = _tensorflow_op(value.get("config"))
         return ("gadget", f"tf.{function}", "") if function in _TF_GADGETS else None
     if not isinstance(module, str) or not module:
         return _registered(cls, value)
@@ -133,6 +134,19 @@ def _named(cls: str, value: Mapping[str, Json]) -> str:
         return str(value["config"])
     spec = value.get("spec_name")
     return spec if cls == "__typespec__" and isinstance(spec, str) else cls
+
+
+def _tensorflow_op(config: Json) -> str:
+    """The function of a TFOpLambda, or the op of a TensorFlowOpLayer (an object, or its JSON as text)."""
+    if not isinstance(config, dict):
+        return ""
+    node = config.get("node_def")
+    if isinstance(node, str):
+        found = re.search(r'"op"\s*:\s*"(\w+)"', node)
+        return f"raw_ops.{found.group(1)}" if found else ""
+    op = node.get("op") if isinstance(node, dict) else None
+    function = config.get("function") if op is None else f"raw_ops.{op}"
+    return function if isinstance(function, str) else ""
 
 
 def _registered(cls: str, value: Mapping[str, Json]) -> tuple[str, str, str] | None:
