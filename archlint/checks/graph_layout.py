@@ -105,7 +105,7 @@ def _padded(facts: Facts, window: Node) -> tuple[bool, Node | None]:
     """The Pad in front of a window, and whether a transpose that moves the channels stands between."""
     node = facts.graph.producers.get(window.inputs[0])
     moved = node is not None and node.op == "Transpose" and is_layout_change(attr(node, "perm"))
-    if node is not None and moved and _only(facts, node):
+    if node is not None and node.inputs and moved and _only(facts, node):
         node = facts.graph.producers.get(node.inputs[0])
     alone = node is not None and node.op == "Pad" and len(node.inputs) == 1 and _only(facts, node)
     return moved, node if alone else None

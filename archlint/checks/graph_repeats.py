@@ -71,7 +71,7 @@ def _is_float(facts: Facts, node: Node) -> bool:
     values={"count": "nodes that only depend on stored tensors", "names": "the first three of them"},
 )
 def constant_work(facts: Facts) -> Iterator[Match | Unsure]:
-    """All nodes that compute the same at every run, as one match; not single numbers and much larger results."""
+    """All nodes that compute the same at every run, as one match; no single numbers, no larger results."""
     known = {node.outputs[0] for node in facts.graph.nodes if node.op == "Constant" and node.outputs}
     found = []
     for node in facts.graph.nodes:

@@ -293,8 +293,7 @@ FAULTS = [
     (
         "pad-before-window",
         "before a convolution",
-        CNN
-        + "p = Pad(c2) pads=((0,0),(0,0),(0,1),(0,1))\n"
+        CNN + "p = Pad(c2) pads=((0,0),(0,0),(0,1),(0,1))\n"
         "y = Conv(p) filters=8 kernel=(3,3) strides=(2,2) channel_axis=1\noutput y",
     ),
     (
@@ -325,8 +324,7 @@ FAULTS = [
     (
         "impossible-quantization-scale",
         "convolution",
-        QUANTIZED
-        + "w = Constant() | value uint8[8,16,3,3]\n"
+        QUANTIZED + "w = Constant() | value uint8[8,16,3,3]\n"
         "f = QLinearConv(q, t, z, w, t, z, zero, z) kernel=(3,3)\noutput f",
     ),
     (

@@ -11,6 +11,7 @@ from dataclasses import replace
 from archlint.errors import ReadError
 from archlint.formats.base import MAX_NODES, ModelFile
 from archlint.formats.onnx.build import Builder
+from archlint.formats.onnx.contrib import expanded
 from archlint.formats.onnx.decode import model
 from archlint.formats.onnx.external import external_metadata
 from archlint.formats.onnx.hazards import hazards_of
@@ -65,7 +66,7 @@ def graph_of(path: str, source: File) -> Graph:
         raise ReadError(path, "", "the file is empty")
     try:
         raw = model(source, 0, source.size)
-        graph = inlined(raw)
+        graph = expanded(inlined(raw))
         if len(graph.nodes) > MAX_NODES:
             raise MalformedError("", f"it has more than {MAX_NODES} nodes")
         builder = Builder(raw.opsets)

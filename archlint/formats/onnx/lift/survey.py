@@ -7,8 +7,12 @@ from archlint.graph import Node
 
 
 def stored_transposes(bench: Bench) -> tuple[Node, ...]:
-    """The transposes that read a stored tensor, and nothing else."""
-    return tuple(node for node in bench.nodes("Transpose") if bench.is_stored(node.inputs[0]))
+    """The transposes of the file's own graph that read a stored tensor."""
+    return tuple(
+        node
+        for node in bench.nodes("Transpose")
+        if bench.is_stored(node.inputs[0]) and len(node.origin.address) == 1
+    )
 
 
 def taken_away(bench: Bench, nodes: tuple[Node, ...]) -> tuple[str, ...]:
