@@ -46,7 +46,8 @@ def check(
     base = settings or Settings()
     both = replace(base, select=tuple(select) or base.select, ignore=tuple(ignore) or base.ignore)
     picked = chosen(load([*base.rules, *rule_folders]), both)
-    return check_files(find(paths), picked.rules, options=picked.options, weights=weights)
+    wanted = base.weights if weights is None else weights
+    return check_files(find(paths), picked.rules, options=picked.options, weights=wanted)
 
 
 def check_files(

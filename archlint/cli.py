@@ -174,12 +174,18 @@ def check(
         ignore=_words(ignore),
         target=_words(target),
         fail_on=fail_on,
+        weights=weights,
     )
     picked = chosen(load(settings.rules), settings, options)
     found = find(paths)
     with _progress(len(found)) as advance:
         report = check_files(
-            found, picked.rules, options=picked.options, weights=weights, debug=debug, advance=advance
+            found,
+            picked.rules,
+            options=picked.options,
+            weights=settings.weights,
+            debug=debug,
+            advance=advance,
         )
     if not found:
         click.echo(f"archlint: no models in {', '.join(map(_shown, paths))}", err=True)

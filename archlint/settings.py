@@ -59,6 +59,7 @@ class Settings:
         ignore: Sequence[str] = (),
         target: Sequence[str] = (),
         fail_on: str | None = None,
+        weights: bool | None = None,
     ) -> Settings:
         """The settings with what the command line says in place of them; ``extend_select`` is added.
 
@@ -76,6 +77,7 @@ class Settings:
             ignore=tuple(ignore) or self.ignore,
             target=tuple(target) or self.target,
             fail_on=fail_on or self.fail_on,
+            weights=self.weights if weights is None else weights,
             lines={key: line for key, line in self.lines.items() if not said.get(key)},
         )
 
