@@ -63,7 +63,9 @@ def measured(facts: Facts) -> Iterator[Match | Unsure]:
             limit = metric.attrs.get("threshold", metric.attrs.get("thresholds"))
             extra: dict[str, Attr] = {
                 "metric": metric.name,
-                "threshold": limit if isinstance(limit, int | float) else None,
+                "threshold": limit
+                if isinstance(limit, int | float) and not isinstance(limit, bool)
+                else None,
                 "ranks": "top_k" in metric.attrs,
                 "knows_logits": metric.attrs.get("from_logits") is True,
                 "discriminates": leaky,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure, check, maps
 from archlint.checks.heads import after, is_plain
-from archlint.graph import Node
+from archlint.graph import Attr, Node
 from archlint.ops import has_trait
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def fixed_only_by_flatten(facts: Facts) -> Iterator[Match | Unsure]:
         "seen": "pixels that a unit of the map sees, along the axis where it sees most",
         "shortest": "length of the shortest spatial axis of the input",
         "size": "spatial lengths of the input",
+        "one_channel": "whether the input has a single channel",
     },
 )
 def pool_sight(facts: Facts) -> Iterator[Match | Unsure]:
@@ -84,7 +85,14 @@ def pool_sight(facts: Facts) -> Iterator[Match | Unsure]:
             yield Unsure(pool, "the size of the input is unknown")
             continue
         seen = int(max(field.largest))
-        yield Match({"pool": pool}, {"seen": seen, "shortest": min(known), "size": tuple(known)})
+        rest = [shape[axis] for axis in range(1, len(shape)) if axis not in field.axes]
+        values: dict[str, Attr] = {
+            "seen": seen,
+            "shortest": min(known),
+            "size": tuple(known),
+            "one_channel": rest == [1],
+        }
+        yield Match({"pool": pool}, values)
 
 
 def _is_head(facts: Facts, pool: Node) -> bool:
