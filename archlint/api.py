@@ -170,7 +170,7 @@ def _judged(file: ModelFile, rules: RuleSet, options: Options, weights: bool | N
 
 
 _REFUSED = {
-    "external_data_escapes": "a link or a path out of the model's folder",
+    "external_data_escapes": "which leads out of the model's folder",
     "external_data_out_of_range": "where that file has no such bytes",
 }
 """What the ONNX reader found of external data → why no tool should be sent to read it."""

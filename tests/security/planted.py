@@ -497,6 +497,11 @@ PLANTED: dict[str, tuple[Callable[[Path], object], set[str], bool]] = {
     "escape_inside_out.onnx": (lambda p: external(p, body=True, location="a/../../w.bin"), ESCAPE, False),
     "escape_backslash.onnx": (lambda p: external(p, location="..\\w.bin"), ESCAPE, False),
     "escape_url.onnx": (lambda p: external(p, location="https://example.com/w.bin"), ESCAPE, False),
+    "escape_memory.onnx": (
+        lambda p: external(p, location="*/_ORT_MEM_ADDR_/*", offset="4096", length="64"),
+        ESCAPE,
+        False,
+    ),
     "range_long.onnx": (lambda p: external(p, location="range_long.onnx", length="400000"), RANGE, False),
     "range_negative.onnx": (lambda p: external(p, location="range_negative.onnx", offset="-8"), RANGE, False),
     "range_word.onnx": (
@@ -572,4 +577,4 @@ def healthy(path: Path) -> None:
     with_field(path / "newer.onnx", 99, b"a setting of an ONNX to come")
     external(path / "beside.onnx", location="w.bin", offset="0", length="64", checksum="0" * 40)
     (path / "w.bin").write_bytes(struct.pack("<16f", *[1.0] * 16))
-    calls(path / "contrib.onnx", "FusedGemm", "com.microsoft", "graph")
+    calls(path / "contrib.onnx", "Thing", "my.domain", "graph")

@@ -9,12 +9,15 @@ from collections.abc import Iterable
 from archlint.formats.onnx.records import Stored
 from archlint.graph import Attr
 
+MEMORY_MARK = "_ORT_MEM_ADDR_"
+
 
 def external_metadata(path: str, stored: Iterable[Stored]) -> dict[str, Attr]:
     """What is to be said about the external data of a model at ``path``, each a sorted tuple of locations.
 
-    ``external_data``: files named; ``external_data_escapes``: absolute paths, ``..`` and links, which no
-    tool should follow; ``external_data_missing``: no such regular file; ``external_data_out_of_range``:
+    ``external_data``: files named; ``external_data_escapes``: absolute paths, ``..``, links, URLs and
+    addresses, which no tool should follow; ``external_data_missing``: no such regular file;
+    ``external_data_out_of_range``:
     offset and length reach beyond the file or are no numbers.
     """
     wanted: dict[str, list[tuple[str, str]]] = {}
@@ -34,7 +37,7 @@ def external_metadata(path: str, stored: Iterable[Stored]) -> dict[str, Attr]:
 def _problem(path: str, location: str, ranges: list[tuple[str, str]]) -> str:
     parts = location.replace("\\", "/").split("/")
     drive = len(parts[0]) == 2 and parts[0][1:] == ":"
-    if not location or "\0" in location or parts[0] == "" or drive or ".." in parts or "://" in location:
+    if not location or "\0" in location or parts[0] == "" or drive or ".." in parts or _is_no_path(location):
         return "external_data_escapes"
     at = os.path.dirname(path)
     info = None
@@ -52,6 +55,15 @@ def _problem(path: str, location: str, ranges: list[tuple[str, str]]) -> str:
         return "external_data_missing"
     size = info.st_size
     return "" if all(_fits(*item, size) for item in ranges) else "external_data_out_of_range"
+
+
+def _is_no_path(location: str) -> bool:
+    """Whether a location is a URL, or ONNX Runtime's mark for an address in memory.
+
+    Loaders that took the mark from a file read what lies at that address: microsoft/onnxruntime#28709,
+    #29011.
+    """
+    return "://" in location or MEMORY_MARK in location
 
 
 def _lies_beside(path: str, link: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from archlint.formats.base import MAX_HAZARDS
-from archlint.formats.onnx.external import external_metadata
+from archlint.formats.onnx.external import MEMORY_MARK, external_metadata
 from archlint.formats.onnx.records import RawAttr, RawGraph, RawModel, RawNode, Stored
 from archlint.graph import Attr, Hazard
 
@@ -21,7 +21,7 @@ EXTERNAL_KEYS = frozenset({"location", "offset", "length", "checksum", "basepath
 onnx/onnx#7751)."""
 
 _KINDS: Mapping[str, tuple[str, str]] = {
-    "external_data_escapes": ("external-escape", "a link or a path out of the model's folder"),
+    "external_data_escapes": ("external-escape", "which leads out of the model's folder"),
     "external_data_out_of_range": ("external-range", "a range that its file does not have"),
 }
 """What the reader found of external data → kind of hazard and how it is meant."""
@@ -57,7 +57,8 @@ def _of_tensors(path: str, stored: list[Stored]) -> Iterator[Hazard]:
     for key, (kind, how) in _KINDS.items():
         locations = about.get(key, ())
         for location in locations if isinstance(locations, tuple) else ():
-            yield Hazard(kind, "external data", {"subject": _short(str(location)), "how": how})
+            meant = "an address in the loader's own memory" if MEMORY_MARK in str(location) else how
+            yield Hazard(kind, "external data", {"subject": _short(str(location)), "how": meant})
     strange = {key for item in stored for key in item.external_keys if key not in EXTERNAL_KEYS}
     for key in sorted(strange):
         yield Hazard("external-key", "external data", {"subject": _short(key), "how": ""})
