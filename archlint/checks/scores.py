@@ -44,13 +44,13 @@ def dropped(facts: Facts) -> Iterator[Match | Unsure]:
         if not judged and ending.kind not in ("softmax", "sigmoid", "log_softmax"):
             continue
         for node in (*ending.between, *ending.behind):
-            rate = node.attrs.get("rate")
-            if node.op in _DROPOUTS and not (isinstance(rate, int | float) and rate == 0):
+            rate = attr(node, "rate") if node.op in _DROPOUTS else 0
+            if rate != 0:
                 scores = maps.out_channels(facts, ending.layer)
                 yield Match(
                     {"dropout": node, "layer": ending.layer, "out": ending.node},
                     {
-                        "rate": rate if isinstance(rate, int | float) else None,
+                        "rate": rate if isinstance(rate, float) else None,
                         "scores": scores,
                         "kind": ending.kind,
                     },
