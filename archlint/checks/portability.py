@@ -60,6 +60,7 @@ def _natives(graph: Graph) -> Iterator[tuple[Node, str, tuple[str, ...]]]:
         "where": "the targets that cannot run it",
         "because": "what the first of them says of it",
         "refuses": "whether one of them refuses the whole model",
+        "open_batch": "whether that is so only because the batch is open",
     },
 )
 def unsupported(facts: Facts, names: Attr) -> Iterator[Match | Unsure]:
@@ -76,9 +77,11 @@ def unsupported(facts: Facts, names: Attr) -> Iterator[Match | Unsure]:
         places.setdefault(native, set()).add(address)
     for native, node in first.items():
         limits = [(one, table[native]) for one, table in tables if native in table]
-        found = [(one, limit.because) for one, limit in limits if is_open or not limit.open_batch]
+        found = [(one, limit) for one, limit in limits if is_open or not limit.open_batch]
         if found:
-            values: dict[str, Attr] = {"native": native, "count": len(places[native]), "because": found[0][1]}
+            values: dict[str, Attr] = {"native": native, "count": len(places[native])}
+            values["because"] = found[0][1].because
+            values["open_batch"] = all(limit.open_batch for _, limit in found)
             values["where"] = tuple(one.title for one, _ in found)
             values["refuses"] = any(one.refuses for one, _ in found)
             yield Match({"node": node}, values)

@@ -66,7 +66,7 @@ def test_a_target_of_the_settings_makes_its_rules_speak(folder):
     options = "--select portability --option opset-outside-target.target=tensorrt --format json"
     assert set() == rules_in(run(folder, *options.split(), DIGITS))
     (folder / "archlint.yaml").write_text("select: [unsupported-on-target]\ntarget: [tflite]\n")
-    lstm = str(ROOT / "tests/fixtures/keras")
+    lstm = str(ROOT / "tests/fixtures/keras/keras-3.15.1/sequence.json")
     assert {"unsupported-on-target"} == rules_in(run(folder, "--format", "json", lstm))
     assert set() == rules_in(
         run(folder, "--isolated", "--select", "unsupported-on-target", "--format", "json", lstm)
