@@ -49,11 +49,12 @@ def load(folders: Sequence[Path] = (), *, builtin: bool = True) -> RuleSet:
         if rule.name in seen:
             faults.append(f"error: {rule.path}: the rule '{rule.name}' is already in {seen[rule.name].path}")
         seen[rule.name] = rule
+    known = {*seen, *(() if builtin else (path.stem for path, _ in _files(builtin_folder())))}
     for rule in found:
         faults.extend(
-            f"error: {rule.path}: 'yields_to' names '{name}', which is no rule{meant(name, seen)}"
+            f"error: {rule.path}: 'yields_to' names '{name}', which is no rule{meant(name, known)}"
             for name in rule.yields_to
-            if name not in seen and not faults
+            if name not in known and not faults
         )
     if faults:
         raise RuleError("\n\n".join(faults))

@@ -143,6 +143,11 @@ def test_selection_takes_names_families_and_globs():
     assert len(selection(RULES)) - 1 == len(selection(RULES, ignore=["dead-node"]))
 
 
+def test_a_pack_alone_may_yield_to_a_built_in_rule(tmp_path):
+    rule_file(tmp_path, "symptom", more="yields_to: [dead-node]")
+    assert ["symptom"] == [rule.name for rule in load([tmp_path], builtin=False)]
+
+
 @pytest.mark.parametrize("word", ["dead-nod", "heads", "no-such-*"])
 def test_a_word_that_selects_nothing_is_an_error(word):
     with pytest.raises(UsageError):
