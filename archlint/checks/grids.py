@@ -175,3 +175,13 @@ def pooled_inputs(facts: Facts) -> Iterator[Match | Unsure]:
         if steps is not None and None not in steps:
             kept = prod(step or 1 for step in steps)
             yield Match({"pool": pool}, {"input": name, "kept": kept, "longest": max(lengths, default=0)})
+
+
+@check(nodes={"conv": "the convolution"}, values={"kernel": "its kernel", "steps": "its strides"})
+def dense_windows(facts: Facts) -> Iterator[Match | Unsure]:
+    """Convolutions of two or more spatial axes that mix all channels at every position of their window."""
+    for conv in facts.graph.nodes:
+        shape = facts.in_shape(conv)
+        window = None if shape is None or conv.op != "Conv" else window_of(conv, len(shape) - 2)
+        if window is not None and len(window.kernel) > 1 and attr(conv, "groups") == 1:
+            yield Match({"conv": conv}, {"kernel": window.kernel, "steps": window.strides})

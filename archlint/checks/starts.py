@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from archlint.checks import Match, Unsure, check, maps
 from archlint.graph import Node
 from archlint.ops import attr, has_trait
+from archlint.ops.base import number
 
 if TYPE_CHECKING:
     from archlint.facts import Facts
@@ -102,8 +103,8 @@ def dropouts(facts: Facts) -> Iterator[Match | Unsure]:
     for drop in facts.graph.nodes:
         if drop.op not in ("Dropout", "SpatialDropout", "AlphaDropout") or not drop.inputs:
             continue
-        rate = attr(drop, "rate")
-        if not isinstance(rate, int | float) or (drop.op == "Dropout" and attr(drop, "noise_shape")):
+        rate = number(drop, "rate")
+        if rate is None or (drop.op == "Dropout" and attr(drop, "noise_shape")):
             continue
         maker = facts.maker(drop.inputs[0])
         yield Match({"drop": drop}, {"rate": rate, "on_words": maker is not None and maker.op == "Embedding"})

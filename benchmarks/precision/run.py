@@ -38,9 +38,11 @@ TRUE_WARNINGS = {
     ("flatten-into-large-dense", "light_bvlc_alexnet.onnx"),
     ("flatten-into-large-dense", "light_vgg19.onnx"),
     ("flatten-into-large-dense", "light_zfnet512.onnx"),
+    ("last-step-of-both-directions", "torch_dynamo_recurrent.onnx"),
+    ("last-step-of-both-directions", "torch_legacy_recurrent.onnx"),
 }
-"""Warnings that are true of a healthy model: a layer class that needs its own code, or a first dense layer
-that holds 62 to 87 % of all parameters."""
+"""Warnings that are true of a healthy model: a layer class that needs its own code, a first dense layer that
+holds 62 to 87 % of all parameters, or ``out[:, -1]`` of a bidirectional GRU."""
 
 STORED_CONSTANTS = {"simple_vit.keras": 64 * 192}
 """Elements of arrays in the architecture itself (fixed positions): archlint counts them, Keras does not."""
