@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archlint.engine.planted import Planted
-from archlint.engine.rule import Example, Rule, RuleSet
+from archlint.engine.rule import Example, Outcome, Rule, RuleSet
 from archlint.engine.run import run
 from archlint.errors import RuleError
 from archlint.facts import Facts
@@ -38,12 +38,17 @@ def _run_rule(rule: Rule) -> Iterator[ExampleResult]:
         yield ExampleResult(rule.name, number, example.flag, _problem(rule, example))
 
 
-def _problem(rule: Rule, example: Example) -> str | None:
+def outcome_of(rule: Rule, example: Example) -> Outcome:
+    """What a rule says of the model of one of its examples, with the weights and options that are planted."""
     size = example.graph.metadata.get("size_bytes")
     planted = bool(example.weights) or "weights" in rule.requires
     weights = Planted(example.graph, example.weights) if planted else None
     facts = Facts(example.graph, size if isinstance(size, int) else None, weights)
-    outcome = run(RuleSet((rule,)), facts, {rule.name: example.options})
+    return run(RuleSet((rule,)), facts, {rule.name: example.options})
+
+
+def _problem(rule: Rule, example: Example) -> str | None:
+    outcome = outcome_of(rule, example)
     if outcome.crashes:
         return f"the rule crashed: {outcome.crashes[0].what}"
     findings = outcome.findings

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from archlint.engine.about import listing
+from archlint.engine.examples import outcome_of
 from archlint.engine.rule import Example, Rule, RuleSet
 from archlint.engine.values import show
 
@@ -75,7 +76,7 @@ def _page(rule: Rule) -> Iterator[str]:
         f"Family {rule.family} · {' or '.join(rule.severities)} · {rule.confidence} confidence · {runs}"
         + ("" if rule.default else " · only when selected")
     )
-    yield from ("", "It says", "", f"> {rule.message.text}", "", "## Why", "", rule.why.strip(), "")
+    yield from ("", "## Why", "", rule.why.strip(), "")
     if rule.when_to_ignore:
         yield from ("## When to ignore it", "", rule.when_to_ignore.strip(), "")
     if rule.options:
@@ -98,10 +99,14 @@ def _page(rule: Rule) -> Iterator[str]:
 def _examples(rule: Rule) -> Iterator[str]:
     for flag, title in ((True, "Flagged"), (False, "Not flagged")):
         example = next((one for one in rule.examples if one.flag is flag), None)
-        if example is not None:
-            yield from (f"## {title}", "", "```", example.text.rstrip(), "```", "")
-            if example.options:
-                yield from (f"with {_given(example)}", "")
+        if example is None:
+            continue
+        yield from (f"## {title}", "", "```", example.text.rstrip(), "```", "")
+        if example.options:
+            yield from (f"with {_given(example)}", "")
+        for finding in outcome_of(rule, example).findings[:1]:
+            at = f" at {finding.node}" if finding.node else ""
+            yield from (f"> {finding.severity}{at}: {finding.message}", "")
 
 
 def _given(example: Example) -> str:

@@ -34,6 +34,7 @@ def test_a_page_says_all_that_a_reader_needs():
         "```",
     ):
         assert part in text
+    assert "> error: the model holds 330 parameters, 1 more than the budget of 329" in text
 
 
 def test_pages_of_rules_that_are_gone_are_removed(tmp_path):
