@@ -13,7 +13,7 @@ from archlint.ops import attr
 
 if TYPE_CHECKING:
     from archlint.facts import Facts, WeightFacts
-    from archlint.facts.weights import Units
+    from archlint.facts.measure import Units
 
 _LAYER = {"layer": "the layer"}
 _COUNTS = {"count": "how many of its units", "units": "units that it has", "share": "their part, 0 to 1"}

@@ -158,7 +158,7 @@ def initial_layers(facts: Facts) -> Iterator[Match | Unsure]:
     if facts.weights is None:
         return
     initial, judged = facts.weights.initial_share
-    for node in facts.weights.layers() if 0 < initial < judged else ():
+    for node in facts.weights.layers() if 0 < initial < judged and facts.weights.has_learned else ():
         if facts.weights.is_initial(node):
             yield Match({"layer": node}, {"initial": initial, "judged": judged})
 
@@ -167,22 +167,26 @@ def initial_layers(facts: Facts) -> Iterator[Match | Unsure]:
 def initial_models(facts: Facts) -> Iterator[Match | Unsure]:
     """Models of which every layer that can be judged still holds what an initializer drew."""
     initial, judged = facts.weights.initial_share if facts.weights is not None else (0, 0)
-    if judged and initial == judged:
+    if facts.weights is not None and judged and initial == judged and not facts.weights.has_learned:
         yield Match({}, {"layers": judged})
 
 
 @check(nodes={"norm": "the batch normalization"}, values={"channels": "channels that it has"})
 def untouched_statistics(facts: Facts) -> Iterator[Match | Unsure]:
-    """Batch normalizations with mean 0 and variance 1 in every channel, in models that were trained."""
+    """Batch normalizations with mean 0 and variance 1 in every channel, in models that were trained.
+
+    Their own gain or offset, if they have one, has to have moved: one that was frozen from the start has not.
+    """
     if facts.weights is None:
         return
-    initial, judged = facts.weights.initial_share
-    for node in facts.graph.nodes if initial < judged else ():
+    for node in facts.graph.nodes if facts.weights.has_learned else ():
         mean = facts.weights.stats(node.param("moving_mean"))
         variance = facts.weights.stats(node.param("moving_variance"))
         if node.op != "BatchNormalization" or mean is None or variance is None or mean.nans + variance.nans:
             continue
-        if mean.peak == 0 and variance.low == variance.high == 1:
+        own = [facts.weights.stats(node.param(role)) for role in ("gamma", "beta")]
+        moved = [stats.low != stats.high for stats in own if stats is not None]
+        if mean.peak == 0 and variance.low == variance.high == 1 and (any(moved) or not moved):
             yield Match({"norm": node}, {"channels": mean.size})
 
 

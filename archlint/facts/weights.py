@@ -6,51 +6,17 @@ A tensor is read, measured in pieces and let go; what stays is a few numbers and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from math import prod, sqrt
+from math import prod
 
+from archlint.facts.initial import is_drawn
+from archlint.facts.measure import Stats, Units, stats_of, units_of
 from archlint.graph import Array, Graph, Mismatch, Node, Param, Weights
 
-PIECE = 1 << 20
-"""Elements that are measured at a time; larger pieces are slower (they leave the cache)."""
-
-TINY = 1.1754943508222875e-38
-"""Smallest normal float32; below it numbers are denormal. Source: IEEE 754, binary32."""
-
-KERNELS = frozenset({"kernel", "recurrent_kernel", "embeddings"})
 LAYERS = frozenset({"Conv", "ConvTranspose", "Dense"})
 """Ops whose kernel has units: filters or outputs."""
 
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """One tensor in numbers. ``low``, ``high`` and ``mean_square`` are those of its finite elements."""
-
-    size: int
-    nans: int
-    infs: int
-    low: float
-    high: float
-    zeros: int
-    denormals: int
-    mean_square: float
-
-    @property
-    def peak(self) -> float:
-        """The largest magnitude of a finite element."""
-        return max(abs(self.low), abs(self.high))
-
-
-@dataclass(frozen=True, slots=True)
-class Units:
-    """A kernel per unit, each a vector over units: largest magnitude, sums of the positive and of the
-    negative weights, and a projection that tells units with other weights apart."""
-
-    peak: Array
-    positive: Array
-    negative: Array
-    mark: Array
+NORMS = frozenset({"BatchNormalization", "LayerNormalization", "GroupNormalization"})
 
 
 class WeightFacts:
@@ -71,7 +37,7 @@ class WeightFacts:
         if param is None:
             return None
         if param.name not in self._stats:
-            self._stats[param.name] = _stats(self._weights.read(param))
+            self._stats[param.name] = stats_of(self._weights.read(param))
         return self._stats[param.name]
 
     def units(self, node: Node) -> Units | None:
@@ -81,10 +47,10 @@ class WeightFacts:
             return None
         if param.name not in self._units:
             values = self._weights.read(param)
-            stats = self._stats.setdefault(param.name, _stats(values))
+            stats = self._stats.setdefault(param.name, stats_of(values))
             sound = values is not None and stats is not None and not stats.nans + stats.infs
             matrix = self.matrix(node, values) if values is not None and sound else None
-            self._units[param.name] = None if matrix is None else _units(matrix)
+            self._units[param.name] = None if matrix is None else units_of(matrix)
         return self._units[param.name]
 
     def matrix(self, node: Node, values: Array) -> Array | None:
@@ -125,6 +91,24 @@ class WeightFacts:
         return {}
 
     @cached_property
+    def has_learned(self) -> bool:
+        """Whether something shows that the model was trained: statistics, offsets or biases that differ.
+
+        What starts at one value in all channels has moved when it is not one value any more.
+        """
+        return any(self._has_moved(node) for node in self._graph.nodes)
+
+    def _has_moved(self, node: Node) -> bool:
+        if node.op in LAYERS:
+            return self._varies(node.param("bias")) and self.is_initial(node) is not True
+        roles = ("moving_mean", "beta", "gamma") if node.op in NORMS else ()
+        return any(self._varies(node.param(role)) for role in roles)
+
+    def _varies(self, param: Param | None) -> bool:
+        stats = self.stats(param)
+        return stats is not None and stats.low != stats.high
+
+    @cached_property
     def initial_share(self) -> tuple[int, int]:
         """How many layers are still at their initial values, and how many could be judged."""
         told = [self.is_initial(node) for node in self.layers()]
@@ -157,18 +141,10 @@ class WeightFacts:
     def _judge(self, node: Node) -> bool | None:
         kernel, bias = node.param("kernel"), node.param("bias")
         stats = self.stats(kernel)
-        if kernel is None or stats is None or stats.size < LEAST or stats.nans or stats.infs:
+        fans = None if kernel is None else self._fans(node, kernel)
+        if stats is None or fans is None:
             return None
-        fans = self._fans(node, kernel)
-        if fans is None or stats.size == stats.zeros:
-            return None
-        offset = None if bias is None else self.stats(bias)
-        if bias is not None and offset is None:
-            return None
-        quiet = offset is None or offset.peak == 0
-        spread = 1 / sqrt(fans[0])
-        torch = offset is not None and 0 < offset.peak <= spread * _ROUND and _is_uniform(stats, spread)
-        return torch or (quiet and any(_fits(stats, fans, row) for row in _INITIALIZERS))
+        return is_drawn(stats, self.stats(bias), bias is not None, fans)
 
     def _fans(self, node: Node, kernel: Param) -> tuple[int, int] | None:
         """Inputs and outputs of a unit as Keras counts them (keras/src/initializers, compute_fans)."""
@@ -181,86 +157,3 @@ class WeightFacts:
             shape.reverse()
         window = prod(shape[:-2])
         return shape[-2] * window, shape[-1] * window
-
-
-LEAST = 256
-"""Smallest kernel that is judged: with fewer elements chance decides too often."""
-
-_ROUND = 1 + 1e-5
-_NORMAL_REACH = 2 / 0.87962566103423978
-"""Keras draws "normal" kernels from a normal distribution cut off at two standard deviations and widened by
-the constant, so that its deviation stays. Source: keras/src/initializers/random_initializers.py."""
-
-_INITIALIZERS: tuple[tuple[float, str, bool], ...] = tuple(
-    (scale, mode, normal)
-    for scale, mode in ((1.0, "average"), (2.0, "in"), (1.0, "in"))
-    for normal in (False, True)
-)
-"""Glorot, He and LeCun, uniform and normal: scale, which fan it is divided by, and the distribution."""
-
-
-def _fits(stats: Stats, fans: tuple[int, int], initializer: tuple[float, str, bool]) -> bool:
-    scale, mode, normal = initializer
-    variance = scale / (fans[0] if mode == "in" else sum(fans) / 2)
-    if not normal:
-        return _is_uniform(stats, sqrt(3 * variance))
-    limit = _NORMAL_REACH * sqrt(variance)
-    # kurtosis 2.36 of that cut-off normal: Var(x²) = 1.36 σ⁴
-    return _reaches(stats, limit, 60) and _near(stats, variance, sqrt(1.36) * variance)
-
-
-def _is_uniform(stats: Stats, limit: float) -> bool:
-    """Whether a tensor looks drawn evenly from ±limit: by its largest element and its mean square."""
-    return _reaches(stats, limit, 20) and _near(stats, limit**2 / 3, limit**2 * sqrt(4 / 45))
-
-
-def _reaches(stats: Stats, limit: float, slack: float) -> bool:
-    return limit * (1 - min(slack / stats.size, 0.2)) <= stats.peak <= limit * _ROUND
-
-
-def _near(stats: Stats, expected: float, deviation: float) -> bool:
-    return abs(stats.mean_square - expected) <= 5 * deviation / sqrt(stats.size)
-
-
-def _stats(values: Array | None) -> Stats | None:
-    import numpy as np
-
-    if values is None or not values.size or values.dtype.kind != "f":
-        return None
-    flat = values.reshape(-1)
-    nans = infs = zeros = denormals = 0
-    low, high, squares = np.inf, -np.inf, 0.0
-    for start in range(0, flat.size, PIECE):
-        piece = flat[start : start + PIECE].astype(np.float64)
-        fine = np.isfinite(piece)
-        if not fine.all():
-            nans += int(np.isnan(piece).sum())
-            infs += int(np.isinf(piece).sum())
-            piece = piece[fine]
-        if piece.size:
-            size = np.abs(piece)
-            low, high = min(low, float(piece.min())), max(high, float(piece.max()))
-            none = int(np.count_nonzero(size == 0))
-            zeros += none
-            denormals += int(np.count_nonzero(size < TINY)) - none
-            squares += float(piece @ piece)
-    finite = flat.size - nans - infs
-    if not finite:
-        low = high = 0.0
-    return Stats(flat.size, nans, infs, low, high, zeros, denormals, squares / max(finite, 1))
-
-
-def _units(matrix: Array) -> Units:
-    import numpy as np
-
-    rows, count = matrix.shape
-    step = max(1, PIECE // max(count, 1))
-    draw = np.random.default_rng(0)
-    peak, positive, negative, mark = (np.zeros(count) for _ in range(4))
-    for start in range(0, rows, step):
-        piece = matrix[start : start + step].astype(np.float64)
-        peak = np.maximum(peak, np.abs(piece).max(axis=0))
-        positive += np.maximum(piece, 0).sum(axis=0)
-        negative += np.minimum(piece, 0).sum(axis=0)
-        mark += draw.standard_normal(len(piece)) @ piece
-    return Units(peak, positive, negative, mark)

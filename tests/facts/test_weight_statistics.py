@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from archlint.facts import Facts, WeightFacts
-from archlint.facts import weights as measured
+from archlint.facts import measure as measured
 from archlint.graph import Array, Graph, Mismatch, Node, Param, parse
 from archlint.ops import build
 

@@ -7,9 +7,11 @@ Source: keras/src/saving/saving_lib.py and keras/src/legacy/saving/legacy_h5_for
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
@@ -17,7 +19,7 @@ import h5py
 
 from archlint.formats.base import ModelFile
 from archlint.formats.keras.places import Slot, slots
-from archlint.formats.keras.weights import MAX_TENSORS, dtype_of, hard, opened
+from archlint.formats.keras.weights import MAX_TENSORS, WEIGHTS, dtype_of, first_byte, hard, opened
 from archlint.graph import Array, Graph, Mismatch, Param, Shape
 from archlint.graph.weights import MAX_TENSOR_BYTES
 
@@ -30,6 +32,19 @@ _OLDER = {"layers": ("_layer_checkpoint_dependencies",)}
 """Group → what older versions (Keras 3.0, TF 2.12) call it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tensor lies: its path in the HDF5 file, its shape and type, its first byte in the whole file.
+
+    ``start`` is None for tensors in chunks, which h5py puts together.
+    """
+
+    path: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    start: int | None
+
+
 class KerasWeights:
     """The tensors of one saved Keras model. Links, and tensors stored in other files, are not followed."""
 
@@ -38,51 +53,72 @@ class KerasWeights:
         self._graph = graph
 
     def read(self, param: Param) -> Array | None:
-        """The contents as floats, in the order of axes that Keras has; None when they cannot be had."""
+        """The contents as numbers, in the order of axes that Keras has; None when they cannot be had."""
         place = self._places.get(param.name)
-        if place is None:
+        if place is None or prod(place.shape) * 4 > MAX_TENSOR_BYTES:
             return None
         try:
-            with opened(self._file.path, self._file.format) as file:
-                found = None if file is None else _dataset(file, place)
-                if found is None or not _fits(found.shape, param.shape):
-                    return None
-                return _contents(found)
+            values = self._slowly(place) if place.start is None else self._directly(place)
         except DAMAGED:
             return None
+        return None if values is None else _numbers(values, place.dtype)
 
     def mismatches(self) -> tuple[Mismatch, ...]:
         """The params of layers whose tensors are stored in other shapes, or only in part."""
         return self._located[1]
 
+    def _directly(self, place: _Place) -> Array | None:
+        """Straight from the file: opening it as HDF5 for each of a thousand tensors takes seconds."""
+        import numpy as np
+
+        inside = self._file.format == "keras-folder"
+        name = os.path.join(self._file.path, WEIGHTS) if inside else self._file.path
+        with open(name, "rb") as file:
+            code = "<u2" if place.dtype == "bfloat16" else place.dtype
+            found = np.fromfile(file, code, prod(place.shape), offset=place.start or 0)
+        return found.reshape(place.shape) if found.size == prod(place.shape) else None
+
+    def _slowly(self, place: _Place) -> Array | None:
+        with opened(self._file.path, self._file.format) as file:
+            found = None if file is None else _dataset(file, place.path)
+            return None if found is None else found[()]
+
     @property
-    def _places(self) -> Mapping[str, Sequence[str]]:
+    def _places(self) -> Mapping[str, _Place]:
         return self._located[0]
 
     @cached_property
-    def _located(self) -> tuple[Mapping[str, Sequence[str]], tuple[Mismatch, ...]]:
-        """Param → path of its tensor, and what does not fit. Headers only."""
+    def _located(self) -> tuple[Mapping[str, _Place], tuple[Mismatch, ...]]:
+        """Param → where its tensor lies, and what does not fit. Headers only."""
+        places: dict[str, _Place] = {}
+        wrong: dict[str, Mismatch] = {}
         try:
+            base = first_byte(self._file.path, self._file.format)
             with opened(self._file.path, self._file.format) as file:
                 if file is None:
                     return {}, ()
                 rows = list(slots(self._file, self._graph))
                 locate = _by_name if self._file.format == "keras-h5" else _by_number
-                found = list(locate(file, rows))
+                for slot, found in locate(file, rows):
+                    shape = None if found is None else found.shape
+                    if found is not None and _fits(shape, slot.param.shape):
+                        places.setdefault(slot.param.name, _place(found, base))
+                    else:
+                        mismatch = Mismatch(slot.param.name, slot.layer, slot.param.shape, shape)
+                        wrong.setdefault(slot.param.name, mismatch)
         except DAMAGED:
             return {}, ()
-        places: dict[str, Sequence[str]] = {}
-        wrong: dict[str, Mismatch] = {}
-        for slot, place, shape in found:
-            if shape is not None and _fits(shape, slot.param.shape):
-                places.setdefault(slot.param.name, place)
-            else:
-                mismatch = Mismatch(slot.param.name, slot.layer, slot.param.shape, shape)
-                wrong.setdefault(slot.param.name, mismatch)
         return places, tuple(row for name, row in wrong.items() if name not in places)
 
 
-_Found = Iterator[tuple[Slot, Sequence[str], Shape]]
+def _place(dataset: h5py.Dataset, base: int) -> _Place:
+    dtype = dtype_of(dataset) if dataset.dtype.kind == "V" else dataset.dtype.str
+    offset = dataset.id.get_offset()
+    path = tuple(part for part in dataset.name.split("/") if part)
+    return _Place(path, dataset.shape, dtype, None if offset is None else base + offset)
+
+
+_Found = Iterator[tuple[Slot, h5py.Dataset | None]]
 
 
 def _by_number(file: h5py.File, rows: Sequence[Slot]) -> _Found:
@@ -94,11 +130,9 @@ def _by_number(file: h5py.File, rows: Sequence[Slot]) -> _Found:
         variables = hard(holder, "vars")
         if not isinstance(variables, h5py.Group) or not len(variables):
             continue
-        found = hard(variables, str(slot.index)) if str(slot.index) in variables else None
-        names = (*[part for part in holder.name.split("/") if part], "vars", str(slot.index))
-        shape = found.shape if isinstance(found, h5py.Dataset) else None
-        if slot.certain or (shape is not None and _fits(shape, slot.param.shape)):
-            yield slot, names, shape
+        found = _dataset(variables, [str(slot.index)])
+        if slot.certain or (found is not None and _fits(found.shape, slot.param.shape)):
+            yield slot, found
 
 
 def _group(file: h5py.Group, path: Sequence[str]) -> h5py.Group | None:
@@ -137,9 +171,7 @@ def _by_name(file: h5py.File, rows: Sequence[Slot]) -> _Found:
         if not fits and not plain:
             continue
         for index, slot in enumerate(ordered):
-            one = found[index] if index < len(found) else None
-            path = () if one is None else tuple(part for part in one.name.split("/") if part)
-            yield slot, path, None if one is None else one.shape
+            yield slot, found[index] if index < len(found) else None
 
 
 def _text(item: object) -> str:
@@ -162,13 +194,8 @@ def _fits(found: Shape, expected: Shape) -> bool:
     )
 
 
-def _contents(dataset: h5py.Dataset) -> Array | None:
-    if prod(dataset.shape) * max(dataset.dtype.itemsize, 4) > MAX_TENSOR_BYTES:
-        return None
-    values: Array = dataset[()]
-    if dataset.dtype.kind == "V":
-        if dtype_of(dataset) != "bfloat16" or dataset.dtype.itemsize != 2:
-            return None
-        halves = values.view("<u2").astype("<u4")
-        return (halves << 16).view("<f4")
-    return values if dataset.dtype.kind in "fiub" else None
+def _numbers(values: Array, dtype: str) -> Array | None:
+    """The values; bfloat16, which HDF5 keeps as two opaque bytes, is the upper half of a float32."""
+    if dtype == "bfloat16" and values.dtype.itemsize == 2:
+        return (values.view("<u2").astype("<u4") << 16).view("<f4")
+    return values if values.dtype.kind in "fiub" else None

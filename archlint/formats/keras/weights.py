@@ -88,15 +88,31 @@ def opened(path: str, format_: str) -> Iterator[h5py.File | None]:
             yield file
         return
     with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:
-        info = archive.getinfo(WEIGHTS) if archive.namelist().count(WEIGHTS) == 1 else None
-        if info is None or info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1:
+        found = _member(whole, archive)
+        if found is None:
             yield None
             return
-        whole.seek(info.header_offset + 26)
-        lengths = struct.unpack("<HH", whole.read(4))
-        part = Part(whole, info.header_offset + 30 + sum(lengths), info.file_size)
-        with h5py.File(part, "r") as file:
+        with h5py.File(Part(whole, *found), "r") as file:
             yield file
+
+
+def first_byte(path: str, format_: str) -> int:
+    """Where the HDF5 file of ``opened`` begins: its place in the zip, else 0."""
+    if format_ != "keras":
+        return 0
+    with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:
+        found = _member(whole, archive)
+    return found[0] if found else 0
+
+
+def _member(whole: io.BufferedReader, archive: zipfile.ZipFile) -> tuple[int, int] | None:
+    """First byte and size of the weights in a zip; None when they are not stored as they are."""
+    info = archive.getinfo(WEIGHTS) if archive.namelist().count(WEIGHTS) == 1 else None
+    if info is None or info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1:
+        return None
+    whole.seek(info.header_offset + 26)
+    lengths = struct.unpack("<HH", whole.read(4))
+    return info.header_offset + 30 + sum(lengths), info.file_size
 
 
 def _params(file: h5py.File, layer: Sequence[str], prefix: str, trainable: bool) -> Iterator[Param]:

@@ -1,0 +1,89 @@
+"""Tensors in numbers: statistics of all elements, and of the weights of each unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archlint.graph import Array
+
+PIECE = 1 << 20
+"""Elements that are measured at a time; larger pieces are slower (they leave the cache)."""
+
+TINY = 1.1754943508222875e-38
+"""Smallest normal float32; below it numbers are denormal. Source: IEEE 754, binary32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """One tensor in numbers. ``low``, ``high`` and ``mean_square`` are those of its finite elements."""
+
+    size: int
+    nans: int
+    infs: int
+    low: float
+    high: float
+    zeros: int
+    denormals: int
+    mean_square: float
+
+    @property
+    def peak(self) -> float:
+        """The largest magnitude of a finite element."""
+        return max(abs(self.low), abs(self.high))
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """A kernel per unit, each a vector over units: largest magnitude, sums of the positive and of the
+    negative weights, and a projection that tells units with other weights apart."""
+
+    peak: Array
+    positive: Array
+    negative: Array
+    mark: Array
+
+
+def stats_of(values: Array | None) -> Stats | None:
+    """The statistics of floats; None for anything else."""
+    import numpy as np
+
+    if values is None or not values.size or values.dtype.kind != "f":
+        return None
+    flat = values.reshape(-1)
+    nans = infs = zeros = denormals = 0
+    low, high, squares = np.inf, -np.inf, 0.0
+    for start in range(0, flat.size, PIECE):
+        piece = flat[start : start + PIECE].astype(np.float64)
+        fine = np.isfinite(piece)
+        if not fine.all():
+            nans += int(np.isnan(piece).sum())
+            infs += int(np.isinf(piece).sum())
+            piece = piece[fine]
+        if piece.size:
+            size = np.abs(piece)
+            low, high = min(low, float(piece.min())), max(high, float(piece.max()))
+            none = int(np.count_nonzero(size == 0))
+            zeros += none
+            denormals += int(np.count_nonzero(size < TINY)) - none
+            squares += float(piece @ piece)
+    finite = flat.size - nans - infs
+    if not finite:
+        low = high = 0.0
+    return Stats(flat.size, nans, infs, low, high, zeros, denormals, squares / max(finite, 1))
+
+
+def units_of(matrix: Array) -> Units:
+    """The sums per unit of a matrix (weights of a unit, units)."""
+    import numpy as np
+
+    rows, count = matrix.shape
+    step = max(1, PIECE // max(count, 1))
+    draw = np.random.default_rng(0)
+    peak, positive, negative, mark = (np.zeros(count) for _ in range(4))
+    for start in range(0, rows, step):
+        piece = matrix[start : start + step].astype(np.float64)
+        peak = np.maximum(peak, np.abs(piece).max(axis=0))
+        positive += np.maximum(piece, 0).sum(axis=0)
+        negative += np.minimum(piece, 0).sum(axis=0)
+        mark += draw.standard_normal(len(piece)) @ piece
+    return Units(peak, positive, negative, mark)
