@@ -30,6 +30,9 @@ def test_the_wheel_holds_every_rule_and_the_schema(wheel: Path) -> None:
     rules = {path.relative_to(ROOT / "rules").as_posix() for path in (ROOT / "rules").glob("*/*.yaml")}
     assert rules
     assert {f"archlint/_rules/{rule}" for rule in rules} <= names
+    targets = {path.relative_to(ROOT).as_posix() for path in (ROOT / "archlint/targets").glob("*.yaml")}
+    assert targets
+    assert targets <= names
     assert "archlint/reporters/report.schema.json" in names
     assert not any(name.startswith(("tests/", "benchmarks/", "examples/")) for name in names)
 
