@@ -140,6 +140,7 @@ class Builder:
         node = self.nodes[at]
         while len(values) <= index:
             values.append(Val(self.fresh(f"{node.name}.{len(values)}")))
+            self.tensors[values[-1]] = UNKNOWN
         self.nodes[at] = replace(node, outputs=tuple(str(value) for value in values))
         return values[index]
 

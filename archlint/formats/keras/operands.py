@@ -85,8 +85,45 @@ TF_FUNCTIONS: Mapping[str, str] = {
 """Name of a function in a TFOpLambda → class of ``keras.ops``. Source: tf_export names of TensorFlow 2."""
 
 
-TF_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda"})
-"""Layers by which Keras 2 wraps a call of a TensorFlow function."""
+TF_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
+"""Layers by which Keras 2 wraps a call of a TensorFlow function, or a node of its graph."""
+
+_SAME_NODE = """Abs Ceil Cos Cosh Equal Erf Exp Expm1 Floor Greater GreaterEqual Less LessEqual Log Log1p
+    LogicalAnd LogicalNot LogicalOr Max Maximum Mean Min Minimum Mod Multiply Negative NotEqual OneHot Pad
+    Prod Reciprocal Relu Relu6 Reshape Round Rsqrt Shape Sigmoid Sign Sin Sinh Softmax Softplus Softsign
+    SpaceToDepth DepthToSpace Split Sqrt Square Squeeze StopGradient Sum Tan Tanh Tile Transpose Cast
+    BroadcastTo Cumsum ExpandDims Elu Selu LeakyRelu LogSoftmax AddN Einsum"""
+
+TF_NODES: Mapping[str, str] = {
+    **{name: name for name in _SAME_NODE.split()},
+    "AddV2": "Add",
+    "Add": "Add",
+    "ArgMax": "Argmax",
+    "ArgMin": "Argmin",
+    "BatchMatMul": "Matmul",
+    "BatchMatMulV2": "Matmul",
+    "BiasAdd": "Add",
+    "ConcatV2": "Concatenate",
+    "DivNoNan": "DivideNoNan",
+    "FloorDiv": "FloorDivide",
+    "FloorMod": "Mod",
+    "GatherV2": "Take",
+    "Identity": "Copy",
+    "MatMul": "Matmul",
+    "Mul": "Multiply",
+    "Neg": "Negative",
+    "Pack": "Stack",
+    "PadV2": "Pad",
+    "Pow": "Power",
+    "RealDiv": "Divide",
+    "ResizeBilinear": "Resize",
+    "ResizeNearestNeighbor": "Resize",
+    "SelectV2": "Where",
+    "StridedSlice": "GetItem",
+    "Sub": "Subtract",
+    "Unpack": "Unstack",
+}
+"""Op of a TensorFlow graph's node → class of ``keras.ops``."""
 
 
 def is_op(layer: Layer) -> bool:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from archlint.formats.keras.activations import op_of_activation
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, values_of
-from archlint.formats.keras.operands import OpCall
+from archlint.formats.keras.operands import OpCall, OpTranslator
+from archlint.formats.keras.opkept import KEPT
+from archlint.formats.keras.opreductions import REDUCED
 from archlint.formats.keras.opshapes import SHAPES
+from archlint.formats.keras.opslices import SLICES
 from archlint.formats.keras.opsums import SUMS
+from archlint.formats.keras.opwindows import WINDOWS
+from archlint.formats.keras.tfnodes import op_call
 from archlint.graph import Attr
+
+TRANSLATORS: Mapping[str, OpTranslator] = {**SHAPES, **SLICES, **WINDOWS, **SUMS, **REDUCED, **KEPT}
+"""Class of ``keras.ops`` → translator."""
 
 SNAKE_ACTIVATIONS = {
     "Celu": "celu",
@@ -52,10 +62,10 @@ SETTINGS = {
 
 def apply(call: Call) -> list[Val]:
     """The values of an op node; Unknown when the op is none of Keras's or its arguments make no sense."""
-    op = OpCall.of(call)
+    op = op_call(call) if call.layer.cls == "TensorFlowOpLayer" else OpCall.of(call)
     if op.name in SNAKE_ACTIVATIONS and not call.layer.custom:
         return _activation(op)
-    translator = None if call.layer.custom else SHAPES.get(op.name) or SUMS.get(op.name)
+    translator = None if call.layer.custom else TRANSLATORS.get(op.name)
     if translator is not None:
         made = translator(op)
         if made is not None:

@@ -1,17 +1,16 @@
-"""Op nodes that move, cut, join or reshape, and those on images."""
+"""Op nodes that move axes, join, part, repeat or reshape."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 from archlint.formats.keras.builder import Val
-from archlint.formats.keras.call import Arg, values_of
+from archlint.formats.keras.call import values_of
 from archlint.formats.keras.operands import OpCall, OpTranslator, whole, wholes
+from archlint.formats.keras.opkept import same_shape
 from archlint.graph import Attr
-
-END = 2**31 - 1
-"""End of a slice that goes to the end of its axis, as ONNX exporters write it."""
 
 
 def _reshape(op: OpCall) -> list[Val] | None:
@@ -88,8 +87,10 @@ def _join(kind: str) -> OpTranslator:
         axis = whole(op.setting(1, "axis"))
         rank = op.rank()
         given = op.operand(0, "xs", "values", "x")
-        found = values_of(given)
-        if isinstance(given, list) and len(found) != len(given):
+        items = given if isinstance(given, list) else [given]
+        made = [op.value(item, f"x{index + 1}") for index, item in enumerate(items)]
+        found = [value for value in made if value is not None]
+        if len(found) != len(items):
             return None
         axis = (-1 if kind == "Concat" and op.name == "Concatenate" else 0) if axis is None else axis
         last = kind == "Concat" and rank is not None and axis == rank - 1
@@ -118,101 +119,28 @@ def _split(op: OpCall) -> list[Val] | None:
     return op.node("Split", source, {"axis": axis, "split": sizes}, outputs=len(sizes))
 
 
+def _split_unevenly(op: OpCall) -> list[Val] | None:
+    """ArraySplit: the first parts are longer by one when the length does not divide."""
+    parts, axis, shape = (
+        whole(op.setting(1, "indices_or_sections")),
+        whole(op.setting(2, "axis")) or 0,
+        op.shape(),
+    )
+    if parts is None:
+        return _split(op)
+    length = shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
+    if not isinstance(length, int) or not 0 < parts <= 1000:
+        return None
+    sizes = tuple(length // parts + (index < length % parts) for index in range(parts))
+    return op.node("Split", op.sources("x")[:1], {"axis": axis, "split": sizes}, outputs=parts)
+
+
 def _unstack(op: OpCall) -> list[Val] | None:
     axis, shape, stated = whole(op.setting(2, "axis")) or 0, op.shape(), whole(op.setting(1, "num"))
     count = shape[axis] if stated is None and shape and -len(shape) <= axis < len(shape) else stated
     if not isinstance(count, int) or not 0 < count <= 1000:
         return None
     return op.node("Unstack", op.sources("x", "value")[:1], {"axis": axis}, outputs=count)
-
-
-def _get_item(op: OpCall) -> list[Val] | None:
-    """``x[key]`` as Slice, then Squeeze, then Unsqueeze; None when an index is computed."""
-    key = op.setting(1, "key", "slice_spec")
-    items = _items(key)
-    rank = op.rank()
-    if items is None:
-        return None
-    if ... in items:
-        at = items.index(...)
-        used = sum(item is not None for item in items) - 1
-        if rank is None or items.count(...) > 1 or used > rank:
-            return None
-        items[at : at + 1] = [slice(None)] * (rank - used)
-    return _cut(op, items)
-
-
-def _items(key: Arg) -> list[Arg] | None:
-    """The indices, one per axis: whole numbers, slices, None for a new axis, or an ellipsis."""
-    items = [_slice_of(item) for item in (key if isinstance(key, list) else [key])]
-    for item in items:
-        if isinstance(item, slice):
-            if not all(end is None or whole(end) is not None for end in (item.start, item.stop, item.step)):
-                return None
-        elif item is not None and item is not ... and whole(item) is None:
-            return None
-    return items
-
-
-def _slice_of(item: Arg) -> Arg:
-    """A slice that Keras 2 writes as an object with start, stop and step."""
-    if isinstance(item, dict) and set(item) == {"start", "stop", "step"}:
-        return slice(item["start"], item["stop"], item["step"])
-    return item
-
-
-def _cut(op: OpCall, items: list[Arg]) -> list[Val]:
-    starts, ends, steps, axes = [], [], [], []
-    squeezed, added = [], []
-    axis = place = 0
-    for item in items:
-        if item is None:
-            added.append(place)
-            place += 1
-            continue
-        if isinstance(item, slice):
-            step = whole(item.step) or 1
-            begin, end = whole(item.start), whole(item.stop)
-            place += 1
-        else:
-            begin, step = whole(item), 1
-            end = None if begin == -1 or begin is None else begin + 1
-            squeezed.append(axis)
-        if (begin, end, step) not in ((None, None, 1), (0, None, 1)):
-            starts.append(begin if begin is not None else 0 if step > 0 else END)
-            ends.append(end if end is not None else END if step > 0 else -END)
-            steps.append(step)
-            axes.append(axis)
-        axis += 1
-    attrs: dict[str, Attr] = {"starts": tuple(starts), "ends": tuple(ends), "axes": tuple(axes)}
-    if any(step != 1 for step in steps):
-        attrs["steps"] = tuple(steps)
-    todo: list[tuple[str, dict[str, Attr]]] = [("Slice", attrs)] if axes else []
-    todo += [("Squeeze", {"axes": tuple(squeezed)})] if squeezed else []
-    todo += [("Unsqueeze", {"axes": tuple(added)})] if added else []
-    return _chain(op, todo or [("Identity", {})])
-
-
-def _chain(op: OpCall, todo: list[tuple[str, dict[str, Attr]]]) -> list[Val]:
-    """Nodes one after the other; the last bears the name of the op node."""
-    values = op.sources("x", "tensor")[:1]
-    for index, (kind, attrs) in enumerate(todo):
-        part = "" if index == len(todo) - 1 else kind.lower()
-        values = op.call.node(kind, values, attrs, part=part)
-    return values
-
-
-def _pad(op: OpCall) -> list[Val] | None:
-    widths = op.setting(1, "pad_width", "paddings")
-    mode = op.setting(2, "mode")
-    if not isinstance(widths, list):
-        return None
-    pairs = [wholes(item) for item in widths]
-    pads = tuple((pair[0], pair[-1]) for pair in pairs if pair)
-    if len(pads) != len(pairs):
-        return None
-    word = mode.lower() if isinstance(mode, str) else "constant"
-    return op.node("Pad", op.sources("x", "tensor")[:1], {"pads": pads, "mode": word})
 
 
 def _listed(kind: str, attr: str, *names: str) -> OpTranslator:
@@ -230,55 +158,62 @@ def _cast(op: OpCall) -> list[Val] | None:
     return op.node("Cast", op.sources("x")[:1], {"to": dtype}) if isinstance(dtype, str) else None
 
 
-def _take(op: OpCall) -> list[Val] | None:
-    source = op.value(op.operand(0, "x", "params"), "x")
-    indices = op.value(op.operand(1, "indices"), "indices")
-    axis = whole(op.settings.get("axis"))
-    if source is None or indices is None or axis is None:
-        return None
-    return op.node("Gather", [source, indices], {"axis": axis})
-
-
 def _flat(op: OpCall) -> list[Val] | None:
     return op.node("Reshape", op.sources("x")[:1], {"shape": (-1,)})
 
 
-def _resize(op: OpCall) -> list[Val] | None:
-    size = wholes(op.setting(1, "size"))
-    layout, mode = op.settings.get("data_format"), op.settings.get("interpolation", op.settings.get("method"))
-    if size is None or len(size) != 2:
-        return None
-    channel_axis = 1 if layout == "channels_first" else -1
-    word = mode if isinstance(mode, str) else "bilinear"
-    attrs: dict[str, Attr] = {"sizes": size, "mode": word, "channel_axis": channel_axis}
-    return op.node("Resize", op.sources("images", "image")[:1], attrs)
+def _parts_along(axis: int) -> OpTranslator:
+    """Hsplit and its like: Split along an axis that the name says; of a vector, the first."""
 
-
-def _pool(kind: str) -> OpTranslator:
     def translator(op: OpCall) -> list[Val] | None:
-        rank = op.rank()
-        if rank is None or rank < 3:
-            return None
-        kernel = _spread(op.setting(1, "pool_size"), rank - 2)
-        strides = _spread(op.setting(2, "strides"), rank - 2) or kernel
-        padding = op.setting(3, "padding")
-        if kernel is None or strides is None:
-            return None
-        first = op.settings.get("data_format") == "channels_first"
-        attrs: dict[str, Attr] = {
-            "kernel": kernel,
-            "strides": strides if set(strides) != {1} else (),
-            "padding": padding if isinstance(padding, str) else "valid",
-            "channel_axis": 1 if first else -1,
-        }
-        return op.node(kind, op.sources("inputs")[:1], attrs)
+        along = 0 if op.rank() == 1 else axis
+        return _split(replace(op, settings={**op.settings, "axis": along}))
 
     return translator
 
 
-def _spread(arg: Arg, count: int) -> tuple[int, ...] | None:
-    numbers = wholes(arg)
-    return None if numbers is None else numbers * count if len(numbers) == 1 else numbers
+def _stack_along(axis: int) -> OpTranslator:
+    """Hstack and its like: Concat along an axis that the name says, when the values have it."""
+
+    def translator(op: OpCall) -> list[Val] | None:
+        values = values_of(op.operand(0, "xs"))
+        ranks = {len(shape) for value in values if (shape := op.call.tensor(value).shape) is not None}
+        if len(ranks) != 1 or min(ranks) <= max(axis, 1):
+            return None
+        return op.node("Concat", values, {"axis": -1 if axis == min(ranks) - 1 else axis})
+
+    return translator
+
+
+def _append(op: OpCall) -> list[Val] | None:
+    axis = whole(op.setting(2, "axis"))
+    values = [op.value(op.operand(index, f"x{index + 1}"), f"x{index + 1}") for index in range(2)]
+    known = [value for value in values if value is not None]
+    return None if axis is None or len(known) != 2 else op.node("Concat", known, {"axis": axis})
+
+
+def _repeat(op: OpCall) -> list[Val] | None:
+    repeats, axis = whole(op.setting(1, "repeats")), whole(op.setting(2, "axis"))
+    if repeats is None or axis is None:
+        return None
+    return op.node("Repeat", op.sources("x")[:1], {"repeats": repeats, "axis": axis})
+
+
+def _roll(op: OpCall) -> list[Val] | None:
+    shift, axis = wholes(op.setting(1, "shift")), op.setting(2, "axis")
+    axes = () if axis is None else wholes(axis)
+    if shift is None or axes is None:
+        return None
+    return op.node("Roll", op.sources("x")[:1], {"axes": axes, "shift": shift})
+
+
+def _triangle(upper: int) -> OpTranslator:
+    def translator(op: OpCall) -> list[Val] | None:
+        if whole(op.setting(1, "k")) not in (None, 0):
+            return same_shape(op)
+        return op.node("Trilu", op.sources("x")[:1], {"upper": upper})
+
+    return translator
 
 
 def _one_hot(op: OpCall) -> list[Val] | None:
@@ -289,41 +224,40 @@ def _one_hot(op: OpCall) -> list[Val] | None:
     return op.node("OneHot", op.sources("x", "indices")[:1], attrs)
 
 
-def _blocks(kind: str) -> OpTranslator:
-    def translator(op: OpCall) -> list[Val] | None:
-        size = whole(op.setting(1, "block_size"))
-        first = op.settings.get("data_format") == "channels_first"
-        attrs: dict[str, Attr] = {"blocksize": size, "channel_axis": 1 if first else -1}
-        return None if size is None else op.node(kind, op.sources("x")[:1], attrs)
-
-    return translator
-
-
 SHAPES: Mapping[str, OpTranslator] = {
-    "AveragePool": _pool("AveragePool"),
+    "Append": _append,
+    "Array": lambda op: op.node("Identity", op.sources("x")[:1]),
+    "ArraySplit": _split_unevenly,
     "BroadcastTo": _listed("Expand", "shape", "shape"),
     "Cast": _cast,
     "Concatenate": _join("Concat"),
-    "DepthToSpace": _blocks("DepthToSpace"),
+    "ConvertToTensor": lambda op: op.node("Identity", op.sources("x", "value")[:1]),
+    "Dsplit": _parts_along(2),
+    "Dstack": _stack_along(2),
     "ExpandDims": _on_axes("Unsqueeze", every=False),
     "Flip": _on_axes("Flip", every=True),
-    "GetItem": _get_item,
-    "MaxPool": _pool("MaxPool"),
+    "Fliplr": lambda op: op.node("Flip", op.sources("x")[:1], {"axes": (1,)}),
+    "Flipud": lambda op: op.node("Flip", op.sources("x")[:1], {"axes": (0,)}),
+    "Hsplit": _parts_along(1),
+    "Hstack": _stack_along(1),
     "Moveaxis": _move,
     "OneHot": _one_hot,
-    "Pad": _pad,
     "Ravel": _flat,
+    "Repeat": _repeat,
     "Reshape": _reshape,
-    "Resize": _resize,
+    "Roll": _roll,
+    "SaturateCast": _cast,
     "Shape": lambda op: op.node("Shape", op.sources("input")[:1]),
-    "SpaceToDepth": _blocks("SpaceToDepth"),
     "Split": _split,
     "Squeeze": _on_axes("Squeeze", every=True),
     "Stack": _join("Stack"),
     "Swapaxes": _swap,
-    "Take": _take,
     "Tile": _listed("Tile", "repeats", "repeats", "multiples"),
     "Transpose": _transpose,
+    "Tril": _triangle(0),
+    "Triu": _triangle(1),
     "Unstack": _unstack,
+    "Vsplit": _parts_along(0),
+    "Vstack": _stack_along(0),
 }
 """Class of ``keras.ops`` → translator."""

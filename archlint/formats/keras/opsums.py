@@ -1,4 +1,4 @@
-"""Op nodes that compute: elementwise arithmetic, comparisons, reductions, products."""
+"""Op nodes that compute element by element, or products: arithmetic, comparisons, matrices, attention."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import values_of
-from archlint.formats.keras.operands import OpCall, OpTranslator, whole, wholes
+from archlint.formats.keras.operands import OpCall, OpTranslator, whole
 from archlint.graph import Attr
 
 UNARY: Mapping[str, str] = {
@@ -58,10 +58,12 @@ BINARY: Mapping[str, str] = {
     "BitwiseOr": "BitwiseOr",
     "BitwiseXor": "BitwiseXor",
     "Divide": "Div",
+    "DivideNoNan": "Div",
     "Equal": "Equal",
     "FloorDivide": "FloorDiv",
     "Fmax": "Max",
     "Fmin": "Min",
+    "Fmod": "Mod",
     "Greater": "Greater",
     "GreaterEqual": "GreaterOrEqual",
     "Less": "Less",
@@ -80,19 +82,6 @@ BINARY: Mapping[str, str] = {
     "TrueDivide": "Div",
 }
 
-REDUCTIONS: Mapping[str, str] = {
-    "Amax": "ReduceMax",
-    "Amin": "ReduceMin",
-    "Logsumexp": "ReduceLogSumExp",
-    "Max": "ReduceMax",
-    "Mean": "ReduceMean",
-    "Min": "ReduceMin",
-    "Prod": "ReduceProd",
-    "Std": "ReduceStd",
-    "Sum": "ReduceSum",
-    "Var": "ReduceVar",
-}
-
 
 def _unary(kind: str) -> OpTranslator:
     return lambda op: op.node(kind, op.sources("x", "variable")[:1])
@@ -104,48 +93,25 @@ def _binary(kind: str) -> OpTranslator:
         right = op.value(op.operand(1, "x2", "y", "b"), "x2")
         if left is None or right is None:
             return None
-        if kind == "MatMul" and any(op.settings.get(key) for key in _TURNED):
-            return None
+        if kind == "MatMul":
+            sides = [_turned(op, side, letter) for side, letter in ((left, "a"), (right, "b"))]
+            known = [side for side in sides if side is not None]
+            return op.node(kind, known) if len(known) == 2 else None
         return op.node(kind, [left, right])
 
     return translator
 
 
-_TURNED = ("transpose_a", "transpose_b", "adjoint_a", "adjoint_b")
-
-
-def _reduction(kind: str) -> OpTranslator:
-    def translator(op: OpCall) -> list[Val] | None:
-        stated = op.setting(1, "axis")
-        axes = () if stated is None else wholes(stated)
-        if axes is None:
-            return None
-        attrs: dict[str, Attr] = {"axes": axes, "keepdims": op.setting(2, "keepdims") is True}
-        rank, keep = op.rank(), attrs["keepdims"]
-        if kind in _GLOBAL and rank is not None and rank > 3 and all(-rank <= axis < rank for axis in axes):
-            over = sorted(axis % rank for axis in axes)
-            for channel_axis, spatial in ((-1, range(1, rank - 1)), (1, range(2, rank))):
-                if over == list(spatial):
-                    return op.node(
-                        _GLOBAL[kind], op.sources("x"), {"channel_axis": channel_axis, "keepdims": keep}
-                    )
-        return op.node(kind, op.sources("x", "input_tensor")[:1], attrs)
-
-    return translator
-
-
-_GLOBAL = {"ReduceMean": "GlobalAveragePool", "ReduceMax": "GlobalMaxPool"}
-"""A mean over all spatial axes of a map is global pooling."""
-
-
-def _arg(kind: str) -> OpTranslator:
-    def translator(op: OpCall) -> list[Val] | None:
-        axis = whole(op.setting(1, "axis"))
-        if axis is None:
-            return None
-        return op.node(kind, op.sources("x"), {"axis": axis, "keepdims": op.setting(2, "keepdims") is True})
-
-    return translator
+def _turned(op: OpCall, value: Val, letter: str) -> Val | None:
+    """An operand of TensorFlow's matmul, its last two axes exchanged where that is asked for."""
+    if not any(op.settings.get(f"{word}_{letter}") for word in ("transpose", "adjoint")):
+        return value
+    shape = op.call.tensor(value).shape
+    if shape is None or len(shape) < 2:
+        return None
+    rank = len(shape)
+    perm = (*range(rank - 2), rank - 1, rank - 2)
+    return op.call.one("Transpose", [value], {"perm": perm}, part=f"transpose_{letter}")
 
 
 def _clip(op: OpCall) -> list[Val] | None:
@@ -163,6 +129,15 @@ def _einsum(op: OpCall) -> list[Val] | None:
     return (
         op.node("Einsum", op.call.all_inputs(), {"equation": equation}) if isinstance(equation, str) else None
     )
+
+
+def _shift(direction: str) -> OpTranslator:
+    def translator(op: OpCall) -> list[Val] | None:
+        left, right = op.value(op.operand(0, "x"), "x"), op.value(op.operand(1, "y"), "y")
+        known = [value for value in (left, right) if value is not None]
+        return op.node("BitShift", known, {"direction": direction}) if len(known) == 2 else None
+
+    return translator
 
 
 def _attention(op: OpCall) -> list[Val] | None:
@@ -208,17 +183,18 @@ def _along(kind: str) -> OpTranslator:
 SUMS: Mapping[str, OpTranslator] = {
     **{name: _unary(op) for name, op in UNARY.items()},
     **{name: _binary(op) for name, op in BINARY.items()},
-    **{name: _reduction(op) for name, op in REDUCTIONS.items()},
     "AddN": lambda op: op.node("Sum", op.sources("inputs")),
-    "Argmax": _arg("ArgMax"),
-    "Argmin": _arg("ArgMin"),
     "Argsort": _along("ArgSort"),
+    "BitwiseLeftShift": _shift("LEFT"),
+    "BitwiseRightShift": _shift("RIGHT"),
     "Clip": _clip,
     "Cumprod": _cumulative("CumProd"),
     "Cumsum": _cumulative("CumSum"),
     "DotProductAttention": _attention,
     "Einsum": _einsum,
     "Glu": _along("Glu"),
+    "LeftShift": _shift("LEFT"),
+    "RightShift": _shift("RIGHT"),
     "Sort": _along("Sort"),
     "TopK": _top_k,
     "Where": _where,

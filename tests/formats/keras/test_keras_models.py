@@ -45,6 +45,7 @@ PARAMS = {
     "attention": 288 + 16 + 72,
     "strangers": 20 + 14 + 5,
     "frozen": 112 + 145,
+    "tensorflow_ops": 222 + 38,
 }
 """Model of make.py → its parameters, counted by hand."""
 
@@ -123,6 +124,20 @@ def test_op_nodes_without_a_module_are_told_from_layers(tmp_path: Path) -> None:
     ]
     graph = _graph(_functional(*layers, output="bins"), tmp_path)
     assert ["Constant", "Add", "Add", "Cast", "Discretization"] == [node.op for node in graph.nodes]
+
+
+def test_a_lambda_has_the_shape_that_the_file_states() -> None:
+    tensors = infer(_load(FIXTURES / "keras-2.12.0" / "strangers.json"))
+    assert (None, 4) == tensors["code"].shape
+
+
+def test_a_further_output_of_an_unknown_layer_may_feed_a_layer(tmp_path: Path) -> None:
+    strange = {**_dense("s", "x"), "class_name": "mine>Strange"}
+    last = _dense("d", "s")
+    last["inbound_nodes"] = [[["s", 0, 1, {}]]]
+    graph = _graph(_functional(strange, last, output="d"), tmp_path)
+    assert ("s", "s.1") == graph.by_name["s"].outputs
+    assert ("s.1",) == graph.by_name["d"].inputs
 
 
 def test_the_same_bytes_give_the_same_graph() -> None:

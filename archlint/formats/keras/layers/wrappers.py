@@ -7,7 +7,7 @@ from dataclasses import replace
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import STEPWISE, Call, Translator, translate
 from archlint.formats.keras.raw import Raw
-from archlint.graph import Param
+from archlint.graph import Param, TensorType
 
 
 def held(call: Call, inner: Raw, per_step: bool = False) -> Call:
@@ -50,7 +50,21 @@ def spectral_normalization(call: Call) -> list[Val]:
     return values
 
 
+def code(call: Call) -> list[Val]:
+    """Lambda: Python code, which is not read; of a shape, when the file states one without the batch axis."""
+    values = call.unknown()
+    stated = call.config["output_shape"]
+    if isinstance(stated.value, list) and stated.value and not call.per_step:
+        plain = all(type(dim) is int or dim is None for dim in stated.value)
+        source = call.builder.tensors[call.inputs[0]].shape if call.inputs else None
+        if plain and (batch := source[:1] if source else (None,)):
+            shape = stated.shape() or ()
+            call.builder.declare(values[0], TensorType(None, (*batch, *shape)))
+    return values
+
+
 WRAPPERS: dict[str, Translator] = {
+    "Lambda": code,
     "SpectralNormalization": spectral_normalization,
     "TimeDistributed": time_distributed,
 }
