@@ -46,7 +46,9 @@ def _initialiser(raw: Raw) -> str:
     if name == "variance_scaling" and isinstance(settings.value, dict):
         scale, mode = settings["scale"].value, settings["mode"].value
         spread = settings["distribution"].value
-        known = _SCALING.get((scale, mode)) if isinstance(scale, int | float) else None
+        known = None
+        if isinstance(scale, int | float) and isinstance(mode, str):
+            known = _SCALING.get((scale, mode))
         if known is not None:
             return f"{known}_{'uniform' if spread == 'uniform' else 'normal'}"
     return _ALIASES.get(name, name)
