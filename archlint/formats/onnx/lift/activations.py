@@ -6,6 +6,7 @@ before: ``Clip(x + 3, 0, 6) / 6``; after: ``HardSigmoid(x)``, and times x ``Hard
 before: ``x * Tanh(Softplus(x))``; after: ``Mish(x)``
 before: ``Log(Exp(x) + 1)``; after: ``Softplus(x)``
 before: ``Log(Sigmoid(x))``; after: ``LogSigmoid(x)``
+before: ``x / (1 + Abs(x))``; after: ``Softsign(x)``
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def lift(bench: Bench) -> None:
         _hard_sigmoid(bench, node)
     for node in bench.nodes("Mul", "Div"):
         _gated(bench, node)
+    for node in bench.nodes("Div"):
+        _softsign(bench, node)
 
 
 def put(
@@ -71,6 +74,13 @@ def _softplus(bench: Bench, node: Node) -> None:
     exp = bench.only(inner, "Exp") if inner else None
     if exp is not None:
         put(bench, node, exp, "Softplus", exp.inputs, {})
+
+
+def _softsign(bench: Bench, node: Node) -> None:
+    inner = plus(bench, bench.only(node.inputs[1], "Add"), 1.0)
+    size = bench.only(inner, "Abs") if inner else None
+    if size is not None and size.inputs == node.inputs[:1]:
+        put(bench, node, size, "Softsign", size.inputs, {})
 
 
 def _relu6_of_plus_3(bench: Bench, value: str) -> str | None:

@@ -3,8 +3,10 @@
 before: ``MatMul(Softmax(MatMul(q, Transpose(k)) / 8 + mask), v)``
 after: ``Attention(q, k, v, mask) scale=0.125``
 
-Scales on the scores, on q or on k are one ``scale``. The transpose in front of k loses its swap of the last
-two axes; where nothing else is left of it, it falls away. The node is called what the file calls the softmax.
+Scales on the scores, on q or on k are one ``scale``; a mask may be added, or chosen by Where, which tf2onnx
+writes as ``scores · c + m``, before the softmax and again behind it. tf2onnx also multiplies k by q and turns
+the scores or the probabilities around. The transpose in front of k loses its swap of the last two axes; where
+nothing else is left of it, it falls away. The node is called what the file calls the softmax.
 Source: Vaswani et al. 2017, arXiv:1706.03762 §3.2.1.
 """
 
@@ -19,25 +21,30 @@ from archlint.graph import Attr, Node
 
 @dataclass(frozen=True, slots=True)
 class _Scores:
-    query: str
-    key: str
+    """The product, what is added to it or chosen by, its factor, and whether it is turned around."""
+
+    matmul: Node
     mask: str
     scale: float
+    turned: bool
 
 
 def lift(bench: Bench) -> None:
     """Lifts from the product with the values upwards."""
     for node in bench.nodes("MatMul"):
-        soft = _softmax(bench, node.inputs[0])
         rank = bench.rank(node.outputs[0])
-        scores = _scores(bench, soft.inputs[0]) if soft is not None and rank in (3, 4) else None
-        if soft is None or scores is None:
+        soft, turned = _softmax(bench, node.inputs[0]) if rank in (3, 4) else (None, False)
+        found = _product(bench, soft.inputs[0], turned) if soft is not None else None
+        if soft is None or found is None:
             continue
-        key = _untransposed(bench, scores.key)
-        if key is None:
+        right = _untransposed(bench, found.matmul.inputs[1])
+        if right is None:
             continue
-        inputs = (scores.query, key, node.inputs[1], *([scores.mask] if scores.mask else []))
-        attrs: dict[str, Attr] = {"scale": shortest(scores.scale), "layout": "bhtd" if rank == 4 else "btd"}
+        left, factor = _unscaled(bench, found.matmul.inputs[0])
+        query, key = (right[0], left) if found.turned else (left, right[0])
+        inputs = (query, key, node.inputs[1], *([found.mask] if found.mask else []))
+        scale = shortest(found.scale * factor * right[1])
+        attrs: dict[str, Attr] = {"scale": scale, "layout": "bhtd" if rank == 4 else "btd"}
         bench.replace(node, replace(soft, op="Attention", inputs=inputs, outputs=node.outputs, attrs=attrs))
 
 
@@ -54,38 +61,83 @@ def _through_reshapes(bench: Bench, value: str) -> str | None:
     return before.inputs[0] if result[1:] == (source[1], source[3], source[2]) else None
 
 
-def _softmax(bench: Bench, value: str) -> Node | None:
-    node = bench.only(value, "Softmax", "Dropout", "Identity", "Cast")
-    for _ in range(3):
-        if node is None or node.op == "Softmax":
-            break
-        node = bench.only(node.inputs[0], "Softmax", "Dropout", "Identity", "Cast")
-    if node is None or node.op != "Softmax":
-        return None
+def _softmax(bench: Bench, value: str) -> tuple[Node | None, bool]:
+    """The softmax that makes the weights of the values, and whether they are turned around behind it."""
+    turned = False
+    for _ in range(5):
+        chosen = _chosen(bench, value)
+        value = chosen[0] if chosen is not None and bench.only(chosen[0], "Softmax") is not None else value
+        node = bench.only(value, "Softmax", "Dropout", "Identity", "Cast", "Transpose")
+        if node is None or (node.op == "Transpose" and not _swaps(node)):
+            return None, turned
+        if node.op == "Softmax":
+            return (node if _is_along(bench, node, turned) else None), turned
+        turned = turned != (node.op == "Transpose")
+        value = node.inputs[0]
+    return None, turned
+
+
+def _is_along(bench: Bench, node: Node, turned: bool) -> bool:
+    """Whether a softmax goes along the keys: the last axis, or the one before when the scores are turned."""
     rank = bench.rank(node.inputs[0])
-    axis = node.attrs.get("axis", -1)
-    last = axis == -1 or (rank is not None and axis == rank - 1)
-    return node if last and node.attrs.get("flatten_from") is None else None
+    axis, wanted = node.attrs.get("axis", -1), -2 if turned else -1
+    along = axis == wanted or (rank is not None and axis == rank + wanted)
+    return along and node.attrs.get("flatten_from") is None
 
 
-def _scores(bench: Bench, value: str) -> _Scores | None:
-    mask, scale = "", 1.0
-    add = bench.only(value, "Add")
-    if add is not None:
-        at = 0 if _product(bench, add.inputs[0]) else 1
+def _swaps(node: Node) -> bool:
+    """Whether a transpose exchanges the last two axes and no others."""
+    perm = node.attrs.get("perm")
+    if not isinstance(perm, tuple) or len(perm) < 3:
+        return False
+    last = len(perm) - 1
+    return perm == (*range(last - 1), last, last - 1)
+
+
+def _product(bench: Bench, value: str, turned: bool) -> _Scores | None:
+    """The product behind the scores, with its mask and scale."""
+    mask = ""
+    where, add = bench.only(value, "Where"), bench.only(value, "Add")
+    chosen = _chosen(bench, value)
+    if where is not None and len(where.inputs) == 3:
+        mask, value = where.inputs[0], where.inputs[1 if _scalar(bench, where.inputs[2]) else 2]
+    elif chosen is not None and _matmul(bench, chosen[0]) is not None:
+        value, mask = chosen
+    elif add is not None:
+        at = 0 if _matmul(bench, add.inputs[0]) is not None else 1
         value, mask = add.inputs[at], add.inputs[1 - at]
-    value, factor = _unscaled(bench, value)
-    scale *= factor
+    found = _matmul(bench, value)
+    return None if found is None else replace(found, mask=mask, turned=found.turned != turned)
+
+
+def _scalar(bench: Bench, value: str) -> bool:
+    return bench.scalar(value) is not None
+
+
+def _matmul(bench: Bench, value: str) -> _Scores | None:
+    """The product that a value is, seen through a factor and an exchange of the last two axes."""
+    value, scale = _unscaled(bench, value)
+    turn = bench.only(value, "Transpose")
+    turned = turn is not None and _swaps(turn)
+    if turn is not None and turned:
+        value, factor = _unscaled(bench, turn.inputs[0])
+        scale *= factor
     matmul = bench.only(value, "MatMul")
-    if matmul is None:
-        return None
-    query, of_query = _unscaled(bench, matmul.inputs[0])
-    key, of_key = _unscaled(bench, matmul.inputs[1])
-    return _Scores(query, key, mask, scale * of_query * of_key)
+    return None if matmul is None else _Scores(matmul, "", scale, turned)
 
 
-def _product(bench: Bench, value: str) -> bool:
-    return bench.only(_unscaled(bench, value)[0], "MatMul") is not None
+def _chosen(bench: Bench, value: str) -> tuple[str, str] | None:
+    """(x, m) of ``x · c + m``, where c is not a single number: how tf2onnx writes Where."""
+    add = bench.only(value, "Add")
+    for mine, other in ((0, 1), (1, 0)) if add is not None and len(add.inputs) == 2 else ():
+        product = bench.only(add.inputs[mine], "Mul") if add is not None else None
+        if add is None or product is None or len(product.inputs) != 2:
+            continue
+        for at in (0, 1):
+            kept = bench.only(product.inputs[at], "Softmax", "MatMul", "Transpose", "Mul", "Div")
+            if kept is not None and not _scalar(bench, product.inputs[1 - at]):
+                return product.inputs[at], add.inputs[other]
+    return None
 
 
 def _unscaled(bench: Bench, value: str) -> tuple[str, float]:
@@ -100,17 +152,20 @@ def _unscaled(bench: Bench, value: str) -> tuple[str, float]:
     return (node.inputs[1], number) if number else (value, 1.0)
 
 
-def _untransposed(bench: Bench, value: str) -> str | None:
-    """The keys as (…, tokens, depth), of a value that is (…, depth, tokens)."""
+def _untransposed(bench: Bench, value: str) -> tuple[str, float] | None:
+    """(…, tokens, depth) of a value that is (…, depth, tokens), and the factor that was taken out of it."""
+    value, outer = _unscaled(bench, value)
     node = bench.only(value, "Transpose")
     if node is None:
-        return _through_reshapes(bench, value)
-    perm = node.attrs.get("perm") if node is not None else None
-    if node is None or not isinstance(perm, tuple) or len(perm) < 3:
+        found = _through_reshapes(bench, value)
+        return None if found is None else (found, outer)
+    perm = node.attrs.get("perm")
+    if not isinstance(perm, tuple) or len(perm) < 3:
         return None
+    source, inner = _unscaled(bench, node.inputs[0])
     swapped = (*perm[:-2], perm[-1], perm[-2])
     if swapped == tuple(range(len(perm))):
-        return node.inputs[0]
+        return source, outer * inner
     name = f"{value}/keys"
-    bench.replace(node, replace(node, outputs=(name,), attrs={"perm": swapped}))
-    return name
+    bench.replace(node, replace(node, inputs=(source,), outputs=(name,), attrs={"perm": swapped}))
+    return name, outer * inner
