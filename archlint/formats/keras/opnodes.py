@@ -8,6 +8,7 @@ from archlint.formats.keras.activations import op_of_activation
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, values_of
 from archlint.formats.keras.operands import OpCall, OpTranslator
+from archlint.formats.keras.opjoins import JOINS
 from archlint.formats.keras.opkept import KEPT
 from archlint.formats.keras.opreductions import REDUCED
 from archlint.formats.keras.opshapes import SHAPES
@@ -17,7 +18,7 @@ from archlint.formats.keras.opwindows import WINDOWS
 from archlint.formats.keras.tfnodes import op_call
 from archlint.graph import Attr
 
-TRANSLATORS: Mapping[str, OpTranslator] = {**SHAPES, **SLICES, **WINDOWS, **SUMS, **REDUCED, **KEPT}
+TRANSLATORS: Mapping[str, OpTranslator] = {**SHAPES, **JOINS, **SLICES, **WINDOWS, **SUMS, **REDUCED, **KEPT}
 """Class of ``keras.ops`` → translator."""
 
 SNAKE_ACTIVATIONS = {
