@@ -59,7 +59,7 @@ def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str) -> Non
             if built.outside:
                 with beside.new(data) as target:
                     built.write_data(target)
-            with open(path, "wb") as target:
+            with open(path, "r+b") as target:
                 write_pieces(built.pieces, descriptor, target)
 
         patch.put(file, out, fill, check)

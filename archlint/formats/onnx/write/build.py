@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from archlint.errors import PatchError
-from archlint.formats.onnx.write.contents import Contents
+from archlint.formats.onnx.write.contents import Contents, number_of
 from archlint.formats.onnx.write.layout import (
     GRAPH,
     INITIALIZER,
@@ -170,14 +170,8 @@ def _as_inputs(planned: Plan, contents: Contents) -> list[Piece]:
 def _declared(param: Param) -> Proto:
     from onnx import helper
 
-    dtype = helper.np_dtype_to_tensor_dtype(_numpy(param.dtype))
+    dtype = number_of(param.dtype)
     return helper.make_tensor_value_info(param.name, dtype, list(param.shape or ()))
-
-
-def _numpy(dtype: str | None) -> Proto:
-    import numpy as np
-
-    return np.dtype(dtype)
 
 
 def _input(proto: Proto) -> list[Piece]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -14,7 +15,7 @@ from archlint.formats.onnx.external import external_metadata
 from archlint.formats.onnx.records import Stored
 from archlint.formats.onnx.tensors import DTYPES
 from archlint.formats.onnx.write.layout import INITIALIZER, NODE, SPARSE, Layout, Span, header, spans
-from archlint.formats.onnx.write.pieces import Piece, Streamed, Written, field
+from archlint.formats.onnx.write.pieces import Piece, Streamed, Written, copy_range, field
 from archlint.graph import Array, Made, Node, Param
 
 STRETCH_BYTES = 1 << 25
@@ -73,6 +74,12 @@ class Contents:
     def write(self, name: str, out: BinaryIO) -> None:
         """Writes the contents of a new tensor, little-endian and in row order."""
         array = self._array(name, (), fresh=True)
+        held = _lies_in(array)
+        if held is not None:
+            path, offset = held
+            with open(path, "rb") as file:
+                copy_range(file.fileno(), offset, offset + array.nbytes, out)
+            return
         for stretch in _stretches(array):
             out.write(stretch)
             _forget(array)
@@ -138,12 +145,17 @@ def _param(node: Node, name: str) -> Param:
     return next(param for param in node.params if param.name == name)
 
 
+def number_of(dtype: str | None) -> int:
+    """The number that ONNX has for an element type; 0 if it has none."""
+    return next((number for number, name in DTYPES.items() if name == dtype), 0)
+
+
 def _head(param: Param, location: str = "", offset: int = 0, length: int = 0) -> bytes:
     """A TensorProto without contents, or with contents elsewhere."""
     from onnx import TensorProto
 
     proto = TensorProto(name=param.name)
-    proto.data_type = next(number for number, dtype in DTYPES.items() if dtype == param.dtype)
+    proto.data_type = number_of(param.dtype)
     proto.dims.extend(dim for dim in param.shape or () if isinstance(dim, int))
     if location:
         proto.data_location = TensorProto.EXTERNAL
@@ -184,6 +196,19 @@ def _stretches(array: Array) -> Iterator[bytes]:
     step = max(1, STRETCH_BYTES * len(array) // array.nbytes)
     for at in range(0, len(array), step):
         yield array[at : at + step].tobytes()
+
+
+def _lies_in(array: Array) -> tuple[str, int] | None:
+    """File and offset of an array that is a stretch of a file as it stands, such as a reshaped one."""
+    import numpy as np
+
+    root = array
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    in_order = array.flags.c_contiguous and sys.byteorder == "little" and array.dtype.isnative
+    if not isinstance(root, np.memmap) or not in_order:
+        return None
+    return str(root.filename), root.offset + array.ctypes.data - root.ctypes.data
 
 
 def _forget(array: Array) -> None:

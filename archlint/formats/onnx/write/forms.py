@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from archlint.errors import PatchError
-from archlint.formats.onnx.tensors import DTYPES
 from archlint.formats.onnx.write import layers
+from archlint.formats.onnx.write.contents import number_of
 from archlint.formats.onnx.write.native import Native
 
 Form = Callable[[Native], None]
@@ -227,8 +227,8 @@ def _slice(native: Native) -> None:
 
 def _cast(native: Native) -> None:
     native.plain("to")
-    number = next((number for number, dtype in DTYPES.items() if dtype == native.setting("to")), None)
-    if number is None:
+    number = number_of(str(native.setting("to")))
+    if not number:
         raise native.refuse(f"ONNX has no type {native.setting('to')}")
     native.add("Cast", native.node.inputs, native.node.outputs, {"to": number}, True)
 

@@ -65,7 +65,7 @@ def write_pieces(pieces: Iterable[Piece], source: int, out: BinaryIO) -> None:
         if isinstance(piece, Copied) and piece.start == end:
             end = piece.end
             continue
-        _copy(source, start, end, out)
+        copy_range(source, start, end, out)
         start = end = 0
         match piece:
             case Copied():
@@ -76,10 +76,11 @@ def write_pieces(pieces: Iterable[Piece], source: int, out: BinaryIO) -> None:
                 before = out.tell()
                 piece.write(out)
                 assert out.tell() - before == piece.size, "a tensor has another size than was announced"
-    _copy(source, start, end, out)
+    copy_range(source, start, end, out)
 
 
-def _copy(source: int, start: int, end: int, out: BinaryIO) -> None:
+def copy_range(source: int, start: int, end: int, out: BinaryIO) -> None:
+    """Copies the bytes ``start..end`` of a file to the end of ``out``, in the system where it can."""
     if end - start < CHUNK_BYTES:
         _copy_in_chunks(source, start, end, out)
         return

@@ -15,7 +15,7 @@ from archlint.formats.onnx.records import RawGraph, RawModel, RawNode
 from archlint.formats.onnx.scope import UniqueNames, label, reads
 from archlint.formats.onnx.write.forms import emit
 from archlint.formats.onnx.write.native import Names, Native, Proto
-from archlint.graph import Edit, Graph, Made, Node, Splice, apply
+from archlint.graph import Edit, Graph, Made, Node, Param, Splice, apply
 from archlint.ops.base import Tensor
 
 
@@ -131,8 +131,10 @@ class _Planner:
         for param in node.params:
             if param.name in edit.tensors:
                 self._made[param.name] = (node, edit.tensors[param.name])
-            else:
+            elif node.op != "Constant" or param.value is None:
                 self._check_stored(node, param.name)
+            elif param.name not in self._stored:
+                self._constants.append(_small(param))
         self._touched.update(filter(None, node.outputs))
         if node.op == "Constant" and {node.name, _held_name(node)} == set(node.outputs):
             return
@@ -186,6 +188,17 @@ class _Planner:
             now = after.take(wanted if item.at < 0 else label(self._raw.nodes[item.at]))
             found.append(item if now == wanted else replace(item, name=wanted))
         return found
+
+
+def _small(param: Param) -> Proto:
+    """The stored tensor of a Constant whose contents are in the graph."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    if any(not isinstance(dim, int) for dim in param.shape or (None,)) and param.shape != ():
+        raise PatchError(f"ONNX: the shape of '{param.name}' is not known")
+    dims = [dim for dim in param.shape or () if isinstance(dim, int)]
+    return numpy_helper.from_array(np.array(param.value, param.dtype).reshape(dims), param.name)
 
 
 def _held_name(node: Node) -> str:

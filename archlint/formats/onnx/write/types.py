@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from archlint.errors import PatchError
-from archlint.formats.onnx.tensors import DTYPES
+from archlint.formats.onnx.write.contents import number_of
 from archlint.formats.onnx.write.layout import INPUT, OUTPUT, VALUE_INFO, Layout, Span
 from archlint.formats.onnx.write.native import Proto
 from archlint.formats.onnx.write.pieces import Piece, Written, field, whole
@@ -69,9 +69,8 @@ class Declarations:
         tensor = proto.type.tensor_type
         if proto.type.WhichOneof("value") not in (None, "tensor_type"):
             raise PatchError(f"ONNX: '{proto.name}' is no tensor; its type stays")
-        number = next((number for number, dtype in DTYPES.items() if dtype == type_.dtype), 0)
-        if number:
-            tensor.elem_type = number
+        if type_.dtype is not None:
+            tensor.elem_type = number_of(type_.dtype)
         if type_.shape is None:
             tensor.ClearField("shape")
         else:
