@@ -12,6 +12,9 @@ from archlint.ops import TABLE, has_trait
 if TYPE_CHECKING:
     from archlint.facts import Facts
 
+_MAX_STEPS = 32
+"""Nodes that are looked through behind a convolution; real networks have up to four."""
+
 
 @check(
     nodes={"layer": "the convolution that made the map", "node": "the node that reads it otherwise"},
@@ -33,7 +36,7 @@ def disagreeing_axes(facts: Facts) -> Iterator[Match | Unsure]:
 
 def _made_by(facts: Facts, value: str) -> Node | None:
     """The convolution behind activations, pools and what is the identity; None behind anything else."""
-    while True:
+    for _ in range(_MAX_STEPS):
         node = facts.graph.producers.get(value)
         if node is None or node.op in ("Conv", "ConvTranspose"):
             return node
@@ -41,3 +44,4 @@ def _made_by(facts: Facts, value: str) -> Node | None:
         if node.op == "Transpose" or has_trait(node, "global_pool") or not in_place or not node.inputs:
             return None
         value = node.inputs[0]
+    return None

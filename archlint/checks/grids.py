@@ -14,6 +14,9 @@ from archlint.ops.dims import pads_of
 if TYPE_CHECKING:
     from archlint.facts import Facts
 
+_MAX_STEPS = 64
+"""Nodes between a transposed convolution and the image; generators seen have up to 12."""
+
 
 @check(
     nodes={"conv": "the last of the convolutions"},
@@ -140,7 +143,9 @@ def uneven_overlaps(facts: Facts) -> Iterator[Match | Unsure]:
 def _becomes_image(facts: Facts, conv: Node) -> bool:
     """Whether at most one convolution more stands between a node and an output of up to four channels."""
     value, windows = conv.outputs[0], 0
-    while not facts.reaches_output(value):
+    for _ in range(_MAX_STEPS):
+        if facts.reaches_output(value):
+            break
         reader = facts.single_user(value)
         if reader is None or not reader.outputs:
             return False
@@ -150,7 +155,7 @@ def _becomes_image(facts: Facts, conv: Node) -> bool:
             return False
         conv, value = (reader if has_trait(reader, "windowed") else conv), reader.outputs[0]
     channels = maps.out_channels(facts, conv)
-    return channels is not None and channels <= 4
+    return facts.reaches_output(value) and channels is not None and channels <= 4
 
 
 @check(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure, check, maps
-from archlint.graph import Graph
+from archlint.graph import Graph, Node
 from archlint.ops import attr, has_trait
 
 if TYPE_CHECKING:
@@ -122,15 +122,12 @@ def lowered_cells(facts: Facts) -> Iterator[Match | Unsure]:
 @check(nodes={"table": "the table of words at the input", "out": "the dense layer with another such table"})
 def untied_tables(facts: Facts) -> Iterator[Match | Unsure]:
     """Dense layers whose kernel has the size of an embedding, neither of them shared."""
-    tables = [
-        node for node in facts.graph.nodes if node.op == "Embedding" and not maps.is_shared(facts, node)
-    ]
+    tables: dict[object, Node] = {}
+    for node in facts.graph.nodes:
+        if node.op == "Embedding" and not maps.is_shared(facts, node):
+            tables.setdefault((attr(node, "input_dim"), attr(node, "output_dim")), node)
     for out in facts.graph.nodes if tables else ():
-        if out.op != "Dense" or maps.is_shared(facts, out):
-            continue
-        size = attr(out, "units"), maps.in_channels(facts, out)
-        table = next(
-            (one for one in tables if (attr(one, "input_dim"), attr(one, "output_dim")) == size), None
-        )
-        if table is not None and None not in size:
+        size = (attr(out, "units"), maps.in_channels(facts, out)) if out.op == "Dense" else (None, None)
+        table = tables.get(size)
+        if table is not None and None not in size and not maps.is_shared(facts, out):
             yield Match({"table": table, "out": out})

@@ -32,7 +32,7 @@ LARGE_SHARE = 0.3
 def dead_taps(facts: Facts) -> Iterator[Match | Unsure]:
     """Convolutions some of whose taps meet nothing but padding, wherever the window stands."""
     wasted = _wasted(facts)
-    quiet = {node.name for node in _after_collapse(facts)}
+    quiet = {node.name for node, _ in _after_collapse(facts)}
     if wasted is not None and wasted.share >= LARGE_SHARE:
         quiet |= {node.name for node in wasted.nodes}
     for conv in facts.graph.nodes:
@@ -99,34 +99,41 @@ def collapsed_maps(facts: Facts) -> Iterator[Match | Unsure]:
     """The place from which two or more windows slide over a map that has shrunk to a single pixel."""
     late = _after_collapse(facts)
     if late:
-        by = _collapsed_by(facts, late[0])
-        before = None if by is None else maps.map_size(facts, by)
-        if by is not None:
-            yield Match({"conv": late[0], "by": by}, {"count": len(late), "before": before})
+        conv, by = late[0]
+        values = {"count": len(late), "before": maps.map_size(facts, by)}
+        yield Match({"conv": conv, "by": by}, values)
 
 
-def _after_collapse(facts: Facts) -> tuple[Node, ...]:
-    """Convolutions on a map of one pixel that a window made out of a larger one; two at least."""
-    late = []
-    for node in facts.graph.nodes:
-        if _is_spatial(facts, node) and set(maps.map_size(facts, node) or ()) == {1}:
-            by = _collapsed_by(facts, node)
-            if by is not None:
-                late.append(node)
-    return tuple(late) if len(late) > 1 else ()
+_late: WeakKeyDictionary[Facts, tuple[tuple[Node, Node], ...]] = WeakKeyDictionary()
 
 
-def _collapsed_by(facts: Facts, node: Node) -> Node | None:
-    """The window that turned a larger map into one pixel; None for a global pool, which is meant to."""
-    for _ in facts.graph.nodes:
-        before = facts.graph.producers.get(node.inputs[0]) if node.inputs else None
-        if before is None or has_trait(before, "global_pool") or has_trait(before, "reduction"):
-            return None
-        size = maps.map_size(facts, before) if has_trait(before, "windowed") else None
-        if size is not None and len(size) > 1 and any(length != 1 for length in size):
-            return before if None not in size else None
-        node = before
-    return None
+def _after_collapse(facts: Facts) -> tuple[tuple[Node, Node], ...]:
+    """Convolutions on a map of one pixel with the window that made it out of a larger map; two at least."""
+    if facts not in _late:
+        late: list[tuple[Node, Node]] = []
+        by: dict[str, Node | None] = {}
+        for node in facts.graph.nodes:
+            before = by.get(node.inputs[0]) if node.inputs else None
+            if before is not None and _is_spatial(facts, node):
+                late.append((node, before))
+            by.update(dict.fromkeys(node.outputs, _collapser(facts, node, before)))
+        _late[facts] = tuple(late) if len(late) > 1 else ()
+    return _late[facts]
+
+
+def _collapser(facts: Facts, node: Node, before: Node | None) -> Node | None:
+    """The window that left the one pixel of a node's output; None for larger maps and behind global pools."""
+    if has_trait(node, "global_pool") or has_trait(node, "reduction"):
+        return None
+    if not has_trait(node, "windowed"):
+        return before
+    size, shape = maps.map_size(facts, node), facts.out_shape(node)
+    axis = maps.channel_axis(node, shape)
+    if size is None or shape is None or axis is None or len(size) < 2 or None in size:
+        return None
+    if any(length != 1 for at, length in enumerate(shape) if at not in (0, axis)):
+        return None
+    return before if set(size) == {1} else node
 
 
 @dataclass(frozen=True, slots=True)
