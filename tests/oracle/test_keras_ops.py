@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from keras_compare import output_shapes, read_json, unknown
 
-from archlint.formats.keras.opkept import KEPT
-from archlint.formats.keras.opnodes import SNAKE_ACTIVATIONS, TRANSLATORS
+from archlint.formats.keras.nodes.kept import KEPT
+from archlint.formats.keras.nodes.translation import SNAKE_ACTIVATIONS, TRANSLATORS
 
 pytestmark = pytest.mark.oracle
 

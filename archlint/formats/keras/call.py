@@ -169,15 +169,18 @@ Translator = Callable[[Call], list[Val]]
 
 def translate(call: Call) -> list[Val]:
     """The values that a call of a layer or op gives; an Unknown node when its class is not known."""
-    from archlint.formats.keras import layers, models, operands, opnodes  # their translators take calls
+    from archlint.formats.keras import layers, models  # their translators take calls
+    from archlint.formats.keras.nodes.operands import is_op
 
     layer = call.layer
     call.builder.enter(layer.raw)
     try:
         if models.is_model(layer):
             return models.inline(call)
-        if operands.is_op(layer):
-            return opnodes.apply(call)
+        if is_op(layer):
+            from archlint.formats.keras.nodes import translation  # most models hold no op nodes
+
+            return translation.apply(call)
         translator = None if layer.custom else layers.LAYERS.get(RENAMED.get(layer.cls, layer.cls))
         return call.unknown() if translator is None else translator(call)
     finally:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from archlint.formats.keras.builder import Builder, Val
 from archlint.formats.keras.call import Layer
 from archlint.formats.keras.dialects import modern, variable_dtype
-from archlint.formats.keras.operands import is_op
+from archlint.formats.keras.nodes.operands import is_op
 from archlint.formats.keras.raw import Raw
 from archlint.graph import Shape, TensorType
 

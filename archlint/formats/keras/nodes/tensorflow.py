@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from archlint.formats.keras.arguments import parse_arg
 from archlint.formats.keras.call import Arg, Call
-from archlint.formats.keras.operands import TF_NODES, OpCall, whole, wholes
+from archlint.formats.keras.nodes.operands import TF_NODES, OpCall, whole, wholes
 from archlint.formats.keras.raw import Raw, parse_json
 
 _DTYPES: Mapping[str, str] = {

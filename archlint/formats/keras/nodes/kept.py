@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archlint.formats.keras.builder import Val
-from archlint.formats.keras.operands import OpCall, OpTranslator, wholes
+from archlint.formats.keras.nodes.operands import OpCall, OpTranslator, wholes
 from archlint.graph import Shape, TensorType
 from archlint.ops.dims import broadcast
 

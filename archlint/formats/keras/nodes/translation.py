@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from archlint.formats.keras.activations import op_of_activation
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, values_of
-from archlint.formats.keras.operands import OpCall, OpTranslator
-from archlint.formats.keras.opjoins import JOINS
-from archlint.formats.keras.opkept import KEPT
-from archlint.formats.keras.opreductions import REDUCED
-from archlint.formats.keras.opshapes import SHAPES
-from archlint.formats.keras.opslices import SLICES
-from archlint.formats.keras.opsums import SUMS
-from archlint.formats.keras.opwindows import WINDOWS
-from archlint.formats.keras.tfnodes import op_call
+from archlint.formats.keras.nodes.joins import JOINS
+from archlint.formats.keras.nodes.kept import KEPT
+from archlint.formats.keras.nodes.operands import OpCall, OpTranslator
+from archlint.formats.keras.nodes.reductions import REDUCED
+from archlint.formats.keras.nodes.shapes import SHAPES
+from archlint.formats.keras.nodes.slices import SLICES
+from archlint.formats.keras.nodes.sums import SUMS
+from archlint.formats.keras.nodes.tensorflow import op_call
+from archlint.formats.keras.nodes.windows import WINDOWS
 from archlint.graph import Attr
 
 TRANSLATORS: Mapping[str, OpTranslator] = {**SHAPES, **JOINS, **SLICES, **WINDOWS, **SUMS, **REDUCED, **KEPT}

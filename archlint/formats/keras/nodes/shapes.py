@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archlint.formats.keras.builder import Val
-from archlint.formats.keras.operands import OpCall, OpTranslator, whole, wholes
-from archlint.formats.keras.opkept import same_shape
+from archlint.formats.keras.nodes.kept import same_shape
+from archlint.formats.keras.nodes.operands import OpCall, OpTranslator, whole, wholes
 from archlint.graph import Attr
 
 

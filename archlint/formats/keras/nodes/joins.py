@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import values_of
-from archlint.formats.keras.operands import OpCall, OpTranslator, whole, wholes
+from archlint.formats.keras.nodes.operands import OpCall, OpTranslator, whole, wholes
 
 
 def _join(kind: str) -> OpTranslator:

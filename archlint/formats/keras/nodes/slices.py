@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Arg
-from archlint.formats.keras.operands import OpCall, OpTranslator, whole, wholes
+from archlint.formats.keras.nodes.operands import OpCall, OpTranslator, whole, wholes
 from archlint.graph import Attr
 
 END = 2**31 - 1
