@@ -70,3 +70,10 @@ def test_every_fixture_holds_together_and_is_small(path: Path) -> None:
     assert graph == parse(render(graph))
     assert "Unknown" not in ops(graph)
     assert path.stat().st_size < 60_000
+
+
+def test_the_attention_of_tf2onnx_over_an_unknown_batch_is_one_node() -> None:
+    path = FOLDER / "tf2onnx_attention.onnx"
+    graph = read(ModelFile(str(path), "onnx", path.stat().st_size))
+    assert 1 == sum(node.op == "Attention" for node in graph.nodes)
+    assert [] == [node.name for node in graph.nodes if node.op in ("Softmax", "ReduceProd", "Shape")]

@@ -10,6 +10,7 @@ from archlint.formats.onnx.lift import (
     axes,
     batch_norm,
     dense,
+    einsum,
     embedding,
     gelu,
     global_pool,
@@ -34,6 +35,7 @@ _PASSES = (
     gelu.lift,
     dense.lift,
     batch_norm.lift,
+    einsum.lift,
     attention.lift,
     embedding.lift,
 )
