@@ -67,7 +67,7 @@ def _description(rule: Rule) -> Iterator[str]:
 
 
 def _example(example: Example) -> Iterator[str]:
-    yield from textwrap.indent(example.text.rstrip(), "  ").splitlines()
+    yield from textwrap.indent(example.shown.rstrip(), "  ").splitlines()
 
 
 def _wrapped(text: str) -> Iterator[str]:

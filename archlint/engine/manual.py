@@ -101,7 +101,7 @@ def _examples(rule: Rule) -> Iterator[str]:
         example = next((one for one in rule.examples if one.flag is flag), None)
         if example is None:
             continue
-        yield from (f"## {title}", "", "```", example.text.rstrip(), "```", "")
+        yield from (f"## {title}", "", "```", example.shown.rstrip(), "```", "")
         if example.options:
             yield from (f"with {_given(example)}", "")
         for finding in outcome_of(rule, example).findings[:1]:

@@ -89,6 +89,20 @@ class Example:
     options: Mapping[str, Attr] = field(default_factory=dict)
     weights: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def shown(self) -> str:
+        """The model as text, with a comment for each param whose contents the example states."""
+        planted = (f"# {name} holds {_said(value)}\n" for name, value in self.weights.items())
+        return self.text.rstrip() + "\n" + "".join(planted)
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join("…" if item is None else str(item) for item in value) + " in its units"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return str(value)
+
 
 @dataclass(frozen=True)
 class Rule:

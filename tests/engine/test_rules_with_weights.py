@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from archlint.engine import load, run, run_examples
+from archlint.engine import RuleSet, describe, load, run, run_examples
+from archlint.engine.planted import Planted
 from archlint.errors import RuleError
 from archlint.facts import Facts
 from archlint.graph import parse
@@ -77,3 +78,18 @@ def test_a_mistake_in_planted_weights_is_named(weights: str, words: str, tmp_pat
     rules = loaded(tmp_path, EXAMPLES.replace("{d/kernel: 11}", weights))
     with pytest.raises(RuleError, match=words):
         _ = next(iter(rules)).examples
+
+
+def test_what_an_example_plants_is_shown(tmp_path: Path) -> None:
+    assert "# d/bias holds 20, 0 in its units" in describe(next(iter(loaded(tmp_path))))
+
+
+def test_no_rule_crashes_on_weights_of_any_small_example() -> None:
+    every = load()
+    asking = RuleSet(tuple(rule for rule in every if "weights" in rule.requires))
+    assert len(asking) >= 14
+    for rule in every:
+        for example in rule.examples:
+            if Facts(example.graph).params < 200_000:  # the larger ones take seconds each
+                facts = Facts(example.graph, None, Planted(example.graph, example.weights))
+                assert (rule.name, ()) == (rule.name, run(asking, facts).crashes)
