@@ -161,6 +161,8 @@ class Builder:
     def declare(self, value: str, type_: TensorType) -> None:
         """Notes what the file says of a value; it fills what is not known by inference."""
         known = self.tensors.get(value, UNKNOWN)
+        if known.dtype is not None and known.shape is not None and None not in known.shape:
+            return
         shape = known.shape if known.shape is not None else type_.shape
         if shape is not None and type_.shape is not None and len(shape) == len(type_.shape):
             shape = tuple(b if a is None else a for a, b in zip(shape, type_.shape, strict=True))
