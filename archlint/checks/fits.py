@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure, check, maps
@@ -57,17 +59,71 @@ def _both(pair: Attr) -> int | None:
 
 @check(
     nodes={"pool": "the pool"},
-    values={"window": "pixels that the window spans", "axes": "how many spatial axes it has"},
+    values={
+        "map": "spatial lengths of the map that it reads",
+        "window": "pixels that the window spans",
+        "places": "how many places come out",
+    },
 )
-def pools_of_one_pixel(facts: Facts) -> Iterator[Match | Unsure]:
-    """Pools with a window whose map is a single pixel already."""
+def pools_over_all(facts: Facts) -> Iterator[Match | Unsure]:
+    """Padded pools each of whose windows covers the whole map, wherever it stands."""
     for pool in facts.graph.nodes:
         if pool.op not in ("MaxPool", "AveragePool") or attr(pool, "time_distributed"):
             continue
-        size, window = maps.map_size(facts, pool), maps.reach(facts, pool)
-        if size is None or window is None or set(size) != {1} or max(n or 0 for n in window) < 2:
+        if pool.op == "AveragePool" and attr(pool, "count_include_pad"):
             continue
-        counted = pool.op == "AveragePool" and attr(pool, "count_include_pad")
-        if attr(pool, "padding") == "valid" or counted:
-            continue
-        yield Match({"pool": pool}, {"window": window, "axes": len(size)})
+        axes = _windows(facts, pool)
+        if axes and all(one.covers for one in axes) and any(one.window > one.length for one in axes):
+            values: dict[str, Attr] = {
+                "map": tuple(one.length for one in axes),
+                "window": tuple(one.window for one in axes),
+                "places": prod(one.count for one in axes),
+            }
+            yield Match({"pool": pool}, values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """A window along one axis: map length, window, stride, padding in front, and number of windows."""
+
+    length: int
+    window: int
+    step: int
+    before: int
+    count: int
+
+    @property
+    def covers(self) -> bool:
+        """Whether the first window reaches the end of the map, and the last one begins before it."""
+        return self.window - self.before >= self.length and (self.count - 1) * self.step <= self.before
+
+
+def _windows(facts: Facts, pool: Node) -> list[_Axis]:
+    """The pool's windows along each spatial axis; none when a length is unknown."""
+    size, window, steps = maps.map_size(facts, pool), maps.reach(facts, pool), maps.steps(facts, pool)
+    if not size or not window or not steps or not len(size) == len(window) == len(steps):
+        return []
+    found = []
+    for place, row in enumerate(zip(size, window, steps, strict=True)):
+        length, reach, step = row
+        if length is None or reach is None or not step:
+            return []
+        found.append(_axis(attr(pool, "padding"), place, length, reach, step))
+    return [one for one in found if one is not None] if None not in found else []
+
+
+def _axis(padding: Attr, place: int, length: int, window: int, step: int) -> _Axis | None:
+    """One axis of a padded pool; None without padding, or when the padding is unknown.
+
+    Source: "same" has ceil(length / step) windows, the odd pixel of its padding at the end,
+    https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2 ("same_lower": in front).
+    """
+    if padding in ("same", "same_lower"):
+        count = -(-length // step)
+        total = max((count - 1) * step + window - length, 0)
+        return _Axis(length, window, step, total // 2 if padding == "same" else -(-total // 2), count)
+    pair = padding[place] if isinstance(padding, tuple) and place < len(padding) else None
+    both = _both(pair)
+    if both is None or not isinstance(pair, tuple) or not isinstance(pair[0], int) or length + both < window:
+        return None
+    return _Axis(length, window, step, pair[0], (length + both - window) // step + 1)

@@ -413,7 +413,7 @@ FAULTS = [
         fault("input x float32[N,4,3]", "c = Conv(x) filters=8 kernel=(5)\noutput c", file=ONNX),
     ),
     (
-        "pool-of-one-pixel",
+        "pool-larger-than-map",
         "vgg",
         fault(
             VGG,
@@ -424,7 +424,7 @@ FAULTS = [
         ),
     ),
     (
-        "pool-of-one-pixel",
+        "pool-larger-than-map",
         "torch",
         fault(
             "input x float32[N,8,1,1]",
@@ -433,13 +433,18 @@ FAULTS = [
         ),
     ),
     (
-        "pool-of-one-pixel",
+        "pool-larger-than-map",
         "signal",
         fault(
             "input x float32[N,1,8]",
             "c = Conv(x) filters=8 kernel=(1)\n"
             "p = AveragePool(c) kernel=(2) strides=(2) padding=same\noutput p",
         ),
+    ),
+    (
+        "pool-larger-than-map",
+        "wide window",
+        fault(VGG, "p = AveragePool(h) kernel=(7,7) padding=same\noutput p", size=16),
     ),
     (
         "samples-torn-by-reshape",
