@@ -64,6 +64,12 @@ ROWS = [
         "N,7,16",
         "query_kernel 16,4,8 | key_kernel 16,2,8 | value_kernel 16,2,8 | output_kernel 4,8,16",
     ),
+    (
+        "MultiHeadAttention(a, a) num_heads=2 key_dim=8 value_dim=4 use_bias=false use_gate=true",
+        "N,7,16",
+        "query_kernel 16,2,8 | key_kernel 16,2,8 | gate_kernel 16,2,4 | value_kernel 16,2,4 | "
+        "output_kernel 2,4,16",
+    ),
     ("Conv(a) filters=8 kernel=(3,3) time_distributed=true", "N,T,6,6,4", "kernel 3,3,4,8 | bias 8"),
     ("Relu(a)", "N,7", ""),
 ]

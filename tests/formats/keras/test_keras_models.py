@@ -297,3 +297,24 @@ def test_keras_1_is_read_in_todays_words(tmp_path: Path) -> None:
     assert {"filters": 4, "kernel": (3, 5), "strides": (2, 1), "channel_axis": 1} == dict(conv.attrs)
     assert 0.25 == drop.attrs["rate"]
     assert [(160, 2)] == [param.shape for param in dense.params]
+
+
+MERGED = {
+    "sum": ("Add", ("N", 3)),
+    "mul": ("Mul", ("N", 3)),
+    "ave": ("Mean", ("N", 3)),
+    "max": ("Max", ("N", 3)),
+    "concat": ("Concat", ("N", 6)),
+    "dot": ("Dot", ("N", 1)),
+    "cos": ("Unknown", None),
+    "merge_by_me": ("Unknown", None),
+}
+"""Mode of Keras 1's Merge → op and shape, for two vectors of 3."""
+
+
+@pytest.mark.parametrize("mode", MERGED)
+def test_merge_of_keras_1_is_the_op_of_its_mode(mode: str, tmp_path: Path) -> None:
+    merge = _dense("m", "x", mode=mode, concat_axis=-1, dot_axes=-1)
+    merge |= {"class_name": "Merge", "inbound_nodes": [[["a", 0, 0], ["b", 0, 0]]]}
+    graph = _graph(_functional(_dense("a", "x"), _dense("b", "x"), merge, output="m"), tmp_path)
+    assert MERGED[mode] == (graph.nodes[-1].op, infer(graph)["m"].shape)

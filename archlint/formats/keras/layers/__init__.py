@@ -4,6 +4,7 @@ from archlint.formats.keras.call import Translator
 from archlint.formats.keras.layers.attention import ATTENTION
 from archlint.formats.keras.layers.conv import CONV
 from archlint.formats.keras.layers.dense import DENSE
+from archlint.formats.keras.layers.norm import NORM
 from archlint.formats.keras.layers.random import RANDOM
 from archlint.formats.keras.layers.recurrent import RECURRENT
 from archlint.formats.keras.layers.sliding import SLIDING
@@ -15,6 +16,7 @@ LAYERS: dict[str, Translator] = {
     **ATTENTION,
     **CONV,
     **DENSE,
+    **NORM,
     **RANDOM,
     **RECURRENT,
     **SLIDING,

@@ -146,6 +146,23 @@ def merge(op: str) -> Translator:
     return lambda call: [call.one(op)]
 
 
+MERGES = {"ave": "Mean", "max": "Max", "mul": "Mul", "sum": "Add"}
+"""Mode of Keras 1's Merge → op."""
+
+
+def merge_by_mode(call: Call) -> list[Val]:
+    """Merge of Keras 1 (keras/engine/topology.py of 1.2.2); "cos" and functions of the user stay unknown."""
+    mode = call.config["mode"].value
+    if mode == "concat":
+        return [call.one("Concat", None, {"axis": call.axis(call.config["concat_axis"])})]
+    if mode == "dot":
+        axes = call.config["dot_axes"]
+        pair = axes.ints(2) if isinstance(axes.value, list) or axes.value is not None else (-1, -1)
+        return [call.one("Dot", None, {"axes": pair})]
+    op = MERGES.get(mode) if isinstance(mode, str) else None
+    return call.unknown() if op is None else [call.one(op)]
+
+
 def same(op: str, **settings: str) -> Translator:
     """A layer that becomes one op; each setting is read when it is there.
 
@@ -191,6 +208,7 @@ SLIDING: dict[str, Translator] = {
     "Identity": merge("Identity"),
     "Maximum": merge("Max"),
     "Minimum": merge("Min"),
+    "Merge": merge_by_mode,
     "Multiply": merge("Mul"),
     "Permute": permute,
     "RepeatVector": repeat_vector,
