@@ -1,0 +1,103 @@
+"""What is taste, planted in networks of different build."""
+
+
+def plain(text):
+    return "\n".join(line.strip() for line in text.strip().splitlines())
+
+
+BODIES = {
+    "keras": """
+        input image float32[N,32,32,3]
+        c0 = Conv<Conv2D conv2d>(image) filters=32 kernel=(3,3) padding=same kernel_init=he_normal
+        n0 = BatchNormalization(c0)
+        h = Relu(n0)
+    """,
+    "torch": """
+        input image float32[N,3,64,64]
+        "/0/Conv" = Conv(image) filters=32 kernel=(3,3) padding=((1,1),(1,1)) channel_axis=1
+        h = LeakyRelu("/0/Conv") alpha=0.01
+    """,
+    "tf2onnx": """
+        input image float32[N,24,24,3]
+        t0 = Transpose(image) perm=(0,3,1,2)
+        c0 = Conv(t0) filters=32 kernel=(5,5) strides=(2,2) channel_axis=1
+        h = HardSwish(c0)
+    """,
+}
+"""Networks that end in ``h``, a map of 32 channels."""
+
+TABLES = {
+    "tabular": "input x float32[N,20]\nd0 = Dense(x) units=64\nh = Gelu(d0)",
+    "series": "input x float32[N,30,4]\nl0 = LSTM(x) units=64\nh = Tanh(l0)",
+    "wide": "input x float32[N,500]\nn0 = BatchNormalization(x)\nd0 = Dense(n0) units=64\nh = Swish(d0)",
+}
+"""Networks that end in ``h``, a vector of 64 features."""
+
+DECODERS = {
+    "lstm": "l = LSTM(e) units=48\n",
+    "gru steps": "l = GRU(e) units=48 return_sequences=true\n",
+    "attention": "l = MultiHeadAttention(e, e) num_heads=4 key_dim=12 value_dim=12 causal=true\n",
+}
+
+
+def on_maps(rule, snippet):
+    for name, body in BODIES.items():
+        text = f"{plain(body)}\n{plain(snippet)}\noutput z"
+        yield rule, name, text.replace("{ca}", "" if name == "keras" else " channel_axis=1")
+
+
+def on_tables(rule, snippet, ending="y = Dense(z) units=5\noutput y"):
+    for name, body in TABLES.items():
+        yield rule, name, f"{body}\n{plain(snippet)}\n{plain(ending)}"
+
+
+FAULTS = [
+    *on_tables(
+        "narrow-layer-before-classes",
+        "a = Dense(h) units=4\nz = Relu(a)",
+        "y = Dense(z) units=50\ns = Softmax(y)\noutput s",
+    ),
+    *on_maps(
+        "elementwise-dropout-on-map",
+        "a = Conv(h) filters=16 kernel=(1,1){ca}\nb = Dropout(a) rate=0.3\n"
+        "z = Conv(b) filters=8 kernel=(3,3){ca}",
+    ),
+    *on_tables("strong-weight-penalty", "z = Dense(h) units=32 kernel_l2=0.3"),
+    *on_maps(
+        "depthwise-never-mixed",
+        """
+        a = Conv(h) filters=32 kernel=(3,3) groups=32{ca}
+        b = Relu(a)
+        z = Conv(b) filters=32 kernel=(3,3) groups=32{ca}
+        """,
+    ),
+    *(
+        (
+            "untied-embeddings",
+            name,
+            f"input words int64[N,25]\ne = Embedding(words) input_dim=8000 output_dim=48\n{layer}"
+            "y = Dense(l) units=8000\noutput y",
+        )
+        for name, layer in DECODERS.items()
+    ),
+    *(
+        (
+            "unrolled-long-sequence",
+            op,
+            f"input x float32[N,120,4]\nl = {op}(x) units=16 unroll=true\ny = Dense(l) units=2\noutput y",
+        )
+        for op in ("LSTM", "GRU", "RNN")
+    ),
+    *on_tables("relu-without-he-start", "a = Dense(h) units=32\nz = Relu(a)"),
+    *on_maps("large-kernel-cost", "z = Conv(h) filters=32 kernel=(9,9) padding=same{ca}"),
+    *(
+        (
+            "legacy-format",
+            name,
+            f"model m format=keras-h5\n{body}\noutput h",
+        )
+        for name, body in TABLES.items()
+    ),
+]
+
+MISSED = []
