@@ -13,6 +13,10 @@ TINY = 1.1754943508222875e-38
 """Smallest normal float32; below it numbers are denormal. Source: IEEE 754, binary32."""
 
 
+_SQUARABLE = 1e15
+"""Below it squares, and sums of a piece of them, stay within float32."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """One tensor in numbers. ``low``, ``high`` and ``mean_square`` are those of its finite elements."""
@@ -50,22 +54,24 @@ def stats_of(values: Array | None) -> Stats | None:
     if values is None or not values.size or values.dtype.kind != "f":
         return None
     flat = values.reshape(-1)
+    if flat.dtype.itemsize < 4:
+        flat = flat.astype(np.float32)
     nans = infs = zeros = denormals = 0
     low, high, squares = np.inf, -np.inf, 0.0
     for start in range(0, flat.size, PIECE):
-        piece = flat[start : start + PIECE].astype(np.float64)
-        fine = np.isfinite(piece)
-        if not fine.all():
+        piece = flat[start : start + PIECE]
+        least, most = float(piece.min()), float(piece.max())
+        if not np.isfinite(least + most):
             nans += int(np.isnan(piece).sum())
             infs += int(np.isinf(piece).sum())
-            piece = piece[fine]
-        if piece.size:
-            size = np.abs(piece)
-            low, high = min(low, float(piece.min())), max(high, float(piece.max()))
-            none = int(np.count_nonzero(size == 0))
-            zeros += none
-            denormals += int(np.count_nonzero(size < TINY)) - none
-            squares += float(piece @ piece)
+            piece = piece[np.isfinite(piece)]
+            least, most = (float(piece.min()), float(piece.max())) if piece.size else (np.inf, -np.inf)
+        low, high = min(low, least), max(high, most)
+        none = piece.size - int(np.count_nonzero(piece))
+        zeros += none
+        denormals += int(np.count_nonzero(np.abs(piece) < TINY)) - none
+        wide = piece if max(-least, most) < _SQUARABLE else piece.astype(np.float64)
+        squares += float(wide @ wide)
     finite = flat.size - nans - infs
     if not finite:
         low = high = 0.0
@@ -79,11 +85,14 @@ def units_of(matrix: Array) -> Units:
     rows, count = matrix.shape
     step = max(1, PIECE // max(count, 1))
     draw = np.random.default_rng(0)
-    peak, positive, negative, mark = (np.zeros(count) for _ in range(4))
+    peak, total, size, mark = (np.zeros(count) for _ in range(4))
     for start in range(0, rows, step):
         piece = matrix[start : start + step].astype(np.float64)
-        peak = np.maximum(peak, np.abs(piece).max(axis=0))
-        positive += np.maximum(piece, 0).sum(axis=0)
-        negative += np.minimum(piece, 0).sum(axis=0)
         mark += draw.standard_normal(len(piece)) @ piece
-    return Units(peak, positive, negative, mark)
+        total += piece.sum(axis=0)
+        np.abs(piece, out=piece)
+        peak = np.maximum(peak, piece.max(axis=0))
+        size += piece.sum(axis=0)
+    # Both sums round alike, so that a unit without a positive weight has a positive sum of exactly 0.
+    positive = (size + total) / 2
+    return Units(peak, positive, total - positive, mark)

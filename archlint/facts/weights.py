@@ -36,9 +36,16 @@ class WeightFacts:
         """The statistics of a param."""
         if param is None:
             return None
+        if param.name in self._layer_of:
+            self.units(self._layer_of[param.name])
         if param.name not in self._stats:
             self._stats[param.name] = stats_of(self._weights.read(param))
         return self._stats[param.name]
+
+    @cached_property
+    def _layer_of(self) -> dict[str, Node]:
+        """Kernel → its first layer: all that is asked of a kernel is measured in one reading."""
+        return {kernel.name: node for node in self.layers() if (kernel := node.param("kernel")) is not None}
 
     def units(self, node: Node) -> Units | None:
         """The kernel of a Conv, ConvTranspose or Dense per unit; None when some of it is not finite."""
