@@ -141,9 +141,11 @@ def test_recurrent_layers(op: str, gates: int, ways: int) -> None:
     assert count.macs == macs(f"{op}(a) units={units} direction={direction}", "N,6,3")
 
 
-def test_multi_head_attention() -> None:
+@pytest.mark.parametrize("gated", [False, True])
+def test_multi_head_attention(gated: bool) -> None:
     count, heads, wide, deep = Counter(), 2, 4, 3
     query, value = RNG.normal(size=(7, 10)), RNG.normal(size=(5, 6))
+    gate = sigmoid(matrix(count, query, RNG.normal(size=(10, heads * deep)))) if gated else 1.0
     joined = []
     for _ in range(heads):
         q = matrix(count, query, RNG.normal(size=(10, wide)))
@@ -151,22 +153,25 @@ def test_multi_head_attention() -> None:
         v = matrix(count, value, RNG.normal(size=(6, deep)))
         scores = np.exp(matrix(count, q, k.T))
         joined.append(matrix(count, scores / scores.sum(1, keepdims=True), v))
-    matrix(count, np.concatenate(joined, axis=1), RNG.normal(size=(heads * deep, 10)))
-    line = "MultiHeadAttention(a, b) num_heads=2 key_dim=4 value_dim=3"
+    matrix(count, np.concatenate(joined, axis=1) * gate, RNG.normal(size=(heads * deep, 10)))
+    line = f"MultiHeadAttention(a, b) num_heads=2 key_dim=4 value_dim=3 use_gate={str(gated).lower()}"
     assert count.macs == macs(line, "N,7,10", "N,5,6")
 
 
-def test_grouped_query_attention() -> None:
+@pytest.mark.parametrize("gated", [False, True])
+def test_grouped_query_attention(gated: bool) -> None:
     count, wide = Counter(), 4
     x = RNG.normal(size=(7, 10))
+    gate = sigmoid(matrix(count, x, RNG.normal(size=(10, 4 * wide)))) if gated else 1.0
     keys = [matrix(count, x, RNG.normal(size=(10, wide))) for _ in range(2)]
     values = [matrix(count, x, RNG.normal(size=(10, wide))) for _ in range(2)]
     joined = []
     for head in range(4):
         q = matrix(count, x, RNG.normal(size=(10, wide)))
         joined.append(matrix(count, matrix(count, q, keys[head // 2].T), values[head // 2]))
-    matrix(count, np.concatenate(joined, axis=1), RNG.normal(size=(4 * wide, 10)))
+    matrix(count, np.concatenate(joined, axis=1) * gate, RNG.normal(size=(4 * wide, 10)))
     line = "GroupedQueryAttention(a, a) head_dim=4 num_query_heads=4 num_key_value_heads=2"
+    line += f" use_gate={str(gated).lower()}"
     assert count.macs == macs(line, "N,7,10")
 
 
