@@ -8,27 +8,24 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
-from functools import wraps
-from typing import IO, TYPE_CHECKING, TypeVar, cast
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from archlint import __version__
 from archlint.errors import ArchlintError
+from archlint.options import Source, options_of_rules, rule_folders
 
 if TYPE_CHECKING:
     from archlint.engine import RuleSet
     from archlint.facts import Facts
-    from archlint.settings import Settings
 
 FINDINGS, NOT_DONE, INTERRUPTED = 1, 2, 130
 """Exit codes; those of a report come from ``archlint.api.exit_code``. 130 is 128 + SIGINT, as in shells."""
 
 _MANY_FILES = 20
 """From so many files on there is a progress bar; fewer are done before one is read."""
-
-_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 class _CheckByDefault(click.Group):
@@ -37,76 +34,6 @@ class _CheckByDefault(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {*self.commands, "--help", "-h", "--version"}
         return super().parse_args(ctx, args if not args or args[0] in own else ["check", *args])
-
-
-def _rule_folders(command: _Command) -> _Command:
-    """The options that say where rules and settings come from; they arrive as one ``source``."""
-
-    @wraps(command)
-    def with_source(folders: tuple[str, ...], config: str | None, isolated: bool, **rest: object) -> object:
-        return command(source=Source(folders, config, isolated), **rest)
-
-    for option in (
-        click.option("--isolated", is_flag=True, help="Use no settings file."),
-        click.option(
-            "--config",
-            type=click.Path(exists=True, dir_okay=False),
-            metavar="FILE",
-            help="Use this settings file (archlint.yaml or pyproject.toml) and no other.",
-        ),
-        click.option(
-            "--rules",
-            "folders",
-            multiple=True,
-            type=click.Path(exists=True, file_okay=False),
-            metavar="DIR",
-            help="Also use the rules in this folder (repeatable).",
-        ),
-    ):
-        with_source = option(with_source)
-    return cast(_Command, with_source)
-
-
-def _options_of_rules(command: _Command) -> _Command:
-    target = click.option(
-        "--target",
-        multiple=True,
-        metavar="TARGET",
-        help="Where the models are to run: coreml, fp16, gpu, ort-mobile, ort-web, tensorrt or tflite.",
-    )
-    option = click.option(
-        "--option",
-        "options",
-        multiple=True,
-        metavar="RULE.NAME=VALUE",
-        help="Set an option of a rule (repeatable).",
-    )
-    return target(option(command))
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where rules and settings come from, as the command line says it."""
-
-    folders: tuple[str, ...]
-    config: str | None
-    isolated: bool
-
-    def settings(self) -> Settings:
-        """The settings of the file that applies, with the rule folders of the command line."""
-        from pathlib import Path
-
-        from archlint.settings import load_settings
-
-        config = Path(self.config) if self.config else None
-        found = load_settings(Path.cwd(), config, self.isolated)
-        return replace(found, rules=(*found.rules, *map(Path, self.folders)))
-
-    def rules(self) -> RuleSet:
-        """All built-in rules and those of the folders."""
-        from archlint.engine import load
-
-        return load(self.settings().rules)
 
 
 @click.group(cls=_CheckByDefault, context_settings={"help_option_names": ["-h", "--help"]})
@@ -123,7 +50,7 @@ def archlint() -> None:
 @click.option("--select", multiple=True, metavar="RULE", help="Only these rules: names, families or globs.")
 @click.option("--extend-select", "extend", multiple=True, metavar="RULE", help="Also these rules.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Without these rules.")
-@_options_of_rules
+@options_of_rules
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning", "info", "never"]),
@@ -135,7 +62,7 @@ def archlint() -> None:
     default=None,
     help="Let rules read the weights, or not.  [default: if a model has at most 16 MB of them]",
 )
-@_rule_folders
+@rule_folders
 @click.option("-q", "--quiet", is_flag=True, help="Only findings and files that cannot be read.")
 @click.option("-v", "--verbose", is_flag=True, help="Also what could not be judged, place by place.")
 @click.option("--debug", is_flag=True, help="Stop with a traceback at a fault of archlint itself.")
@@ -206,7 +133,7 @@ def show(model: str) -> None:
 
 @archlint.command()
 @click.argument("name")
-@_rule_folders
+@rule_folders
 def rule(name: str, source: Source) -> None:
     """Say what a rule flags, why, and what to do."""
     from archlint.engine import describe, find
@@ -230,7 +157,7 @@ def rule(name: str, source: Source) -> None:
     metavar="DIR",
     help="Instead, write a page per rule and an index into this folder.",
 )
-@_rule_folders
+@rule_folders
 def rules(vocabulary: bool, format_: str, docs: str | None, source: Source) -> None:
     """List all rules."""
     from archlint.engine import listed, write_pages
@@ -248,8 +175,8 @@ def rules(vocabulary: bool, format_: str, docs: str | None, source: Source) -> N
 @archlint.command()
 @click.argument("name")
 @click.argument("model")
-@_options_of_rules
-@_rule_folders
+@options_of_rules
+@rule_folders
 def explain(name: str, model: str, source: Source, options: tuple[str, ...], target: tuple[str, ...]) -> None:
     """Say how far a rule got on a model, and which condition was false or unknown."""
     from archlint.choice import chosen
@@ -264,7 +191,7 @@ def explain(name: str, model: str, source: Source, options: tuple[str, ...], tar
 
 
 @archlint.command()
-@_rule_folders
+@rule_folders
 def config(source: Source) -> None:
     """Say which settings apply here, and where each of them stands."""
     from archlint.choice import chosen
