@@ -104,7 +104,8 @@ def _difference(found: Graph, wanted: Graph) -> str:
             part = next((part for part in parts if getattr(here, part) != getattr(there, part)), "origin")
             return f"node '{name}' has {part} {getattr(here, part)}, not {getattr(there, part)}"
     rest = ("inputs", "outputs", "name", "format", "training", "metadata", "hazards")
-    return f"its {next(part for part in rest if getattr(found, part) != getattr(wanted, part))}"
+    part = next(part for part in rest if getattr(found, part) != getattr(wanted, part))
+    return f"its {part} are {getattr(found, part)}, not {getattr(wanted, part)}"
 
 
 def _refuse_odd(out: str) -> None:

@@ -10,8 +10,8 @@ from archlint.formats import patch
 from archlint.formats.base import ModelFile
 from archlint.formats.onnx import read
 from archlint.formats.onnx.wire import File
+from archlint.formats.onnx.write.assemble import build
 from archlint.formats.onnx.write.beside import Beside
-from archlint.formats.onnx.write.build import build
 from archlint.formats.onnx.write.layout import layout
 from archlint.formats.onnx.write.pieces import write_pieces
 from archlint.graph import Edit, Graph, SetTraining
@@ -26,6 +26,7 @@ STORAGE = frozenset(
         "sparse_weights",
         "damaged_weights",
         "reordered_graphs",
+        "constant_nodes",
     }
 )
 """Metadata of an ONNX graph that says how it is stored; a patch may change it."""

@@ -195,7 +195,7 @@ def _small(param: Param) -> Proto:
     import numpy as np
     from onnx import numpy_helper
 
-    if any(not isinstance(dim, int) for dim in param.shape or (None,)) and param.shape != ():
+    if param.size is None:
         raise PatchError(f"ONNX: the shape of '{param.name}' is not known")
     dims = [dim for dim in param.shape or () if isinstance(dim, int)]
     return numpy_helper.from_array(np.array(param.value, param.dtype).reshape(dims), param.name)
