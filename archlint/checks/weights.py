@@ -201,9 +201,12 @@ def untouched_statistics(facts: Facts) -> Iterator[Match | Unsure]:
     },
 )
 def low_rank(
-    facts: Facts, energy: float = 0.99, least: int = 256, most: int = 1024
+    facts: Facts, energy: float = 0.99, saving: float = 0.5, least: int = 256, most: int = 1024
 ) -> Iterator[Match | Unsure]:
-    """Dense layers and 1×1 convolutions, ``least`` to ``most`` on the short side, by singular values."""
+    """Dense layers and 1×1 convolutions, ``least`` to ``most`` on the short side, by singular values.
+
+    Given are those that two layers of lower rank replace with ``saving`` of the weights saved.
+    """
     if facts.weights is None:
         return
     for node in facts.weights.layers():
@@ -211,7 +214,7 @@ def low_rank(
         shape = [dim for dim in (kernel.shape or () if kernel else ()) if isinstance(dim, int) and dim > 1]
         if len(shape) != 2 or not least <= min(shape) <= most or facts.weights.is_initial(node):
             continue
-        found = facts.weights.ranks(node, energy)
+        found = facts.weights.ranks(node, energy, (1 - saving) * shape[0] * shape[1] / sum(shape))
         if found is not None:
             needed, exact = found
             values = {"rank": needed, "exact_rank": exact, "full": min(shape)}

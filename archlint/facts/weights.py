@@ -121,11 +121,13 @@ class WeightFacts:
         told = [self.is_initial(node) for node in self.layers()]
         return sum(one is True for one in told), sum(one is not None for one in told)
 
-    def ranks(self, node: Node, energy: float) -> tuple[int, int] | None:
+    def ranks(self, node: Node, energy: float, most: float) -> tuple[int, int] | None:
         """Singular values of a layer's matrix that hold this part of its energy, and those above 1e-6.
 
         The second counts those above 1e-6 of the largest: below it they are rounding, so the matrix is
         exactly of that rank. From the eigenvalues of its product with itself: σ² (Golub & Van Loan, 8.6).
+        None when more than ``most`` are needed, which mostly shows without them: r of them hold at most
+        √(r Σσ⁴) (Cauchy-Schwarz), and Σσ⁴ is the squared norm of the product.
         """
         import numpy as np
 
@@ -134,11 +136,12 @@ class WeightFacts:
         if matrix is None or not np.isfinite(matrix).all():
             return None
         tall = (matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T).astype(np.float64)
-        squares = np.clip(np.linalg.eigvalsh(tall.T @ tall)[::-1], 0, None)
-        if squares[0] <= 0:
+        product = tall.T @ tall
+        if not product.any() or (energy * np.trace(product)) ** 2 > most * np.vdot(product, product):
             return None
-        held = np.cumsum(squares) / squares.sum()
-        return int(np.searchsorted(held, energy)) + 1, int((squares > 1e-12 * squares[0]).sum())
+        squares = np.clip(np.linalg.eigvalsh(product)[::-1], 0, None)
+        needed = int(np.searchsorted(np.cumsum(squares) / squares.sum(), energy)) + 1
+        return (needed, int((squares > 1e-12 * squares[0]).sum())) if needed <= most else None
 
     @cached_property
     def mismatches(self) -> tuple[Mismatch, ...]:

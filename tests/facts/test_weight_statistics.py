@@ -82,7 +82,7 @@ def test_a_tensor_that_cannot_be_read_is_unknown() -> None:
     assert weights.stats(node.param("kernel")) is None
     assert weights.units(node) is None
     assert weights.is_initial(node) is None
-    assert weights.ranks(node, 0.99) is None
+    assert weights.ranks(node, 0.99, 3) is None
 
 
 KERAS_CONV = np.arange(24, dtype="float32").reshape(2, 2, 2, 3)
@@ -178,4 +178,16 @@ def test_ranks_are_those_of_numpy() -> None:
     weights, node, _ = facts_of(WIDE, d__kernel=kernel)
     singular = np.linalg.svd(kernel.astype("float64"), compute_uv=False)
     energy = np.cumsum(singular**2) / (singular**2).sum()
-    assert (int((energy < 0.9).sum()) + 1, 5) == weights.ranks(node, 0.9)
+    assert (int((energy < 0.9).sum()) + 1, 5) == weights.ranks(node, 0.9, 32)
+    assert weights.ranks(node, 0.9, 1) is None
+
+
+def test_the_bound_on_ranks_never_hides_a_matrix_of_low_rank() -> None:
+    draw = np.random.default_rng(0)
+    for rank in (1, 3, 9, 20, 32):
+        kernel = (draw.normal(size=(32, rank)) @ draw.normal(size=(rank, 64))).astype("float32")
+        weights, node, _ = facts_of(WIDE, d__kernel=kernel)
+        needed = weights.ranks(node, 0.99, 32)
+        assert needed is not None
+        assert needed == weights.ranks(node, 0.99, needed[0])
+        assert weights.ranks(node, 0.99, needed[0] - 0.5) is None
