@@ -116,7 +116,7 @@ def test_the_second_output_of_a_split_is_read() -> None:
     assert ["Max", "Square"] == [graph.consumers[value][0].op for value in split.outputs]
 
 
-@pytest.mark.parametrize("node", [None, "{", [], {"op": 3}, {"op": "Mean", "attr": [1]}])
+@pytest.mark.parametrize("node", [None, "{", "\ud800", [], {"op": 3}, {"op": "Mean", "attr": [1]}])
 def test_a_broken_node_is_named(node: Any, tmp_path: Path) -> None:
     config = json.loads(REAL.read_text())
     layer = next(item for item in config["config"]["layers"] if item["class_name"] == "TensorFlowOpLayer")

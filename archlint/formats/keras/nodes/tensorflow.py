@@ -68,7 +68,7 @@ def op_call(call: Call) -> OpCall:
     """The op call that a node stands for; its constants stand among its operands."""
     node = call.config["node_def"]
     if isinstance(node.value, str):
-        node = parse_json(node.value.encode(), node.path, node.where)
+        node = parse_json(node.value.encode("utf-8", "replace"), node.path, node.where)
     native = node["op"].text("")
     name = TF_NODES.get(native, native)
     attributes = {key: _attribute(raw) for key, raw in node["attr"].members() if key in _ATTRIBUTES}
