@@ -85,7 +85,8 @@ def _dropout(facts: Facts, node: Node) -> str:
         return ""
     if attr(node, "rate") == 0 and len(node.inputs) == 1:
         return "its rate is 0"
-    in_file = facts.graph.format == "onnx" and len(node.inputs) < 3
+    trained = facts.graph.metadata.get("training_info")
+    in_file = facts.graph.format == "onnx" and len(node.inputs) < 3 and not trained
     return "it drops nothing at inference, which is all that the file is for" if in_file else ""
 
 

@@ -46,6 +46,8 @@ def repeated_work(facts: Facts) -> Iterator[Match | Unsure]:
 
 
 def _is_repeatable(node: Node) -> bool:
+    if has_trait(node, "learned") and not node.params:
+        return False
     drops = node.attrs.get("dropout") or node.attrs.get("recurrent_dropout") or node.attrs.get("stateful")
     return (
         bool(node.inputs and node.outputs)

@@ -117,3 +117,10 @@ def test_pads_are_told_per_spatial_axis_also_across_a_change_of_layout() -> None
     )
     (match,) = separate_pads(facts)
     assert ((1, 2), (0, 3)) == match.values["pads"]
+
+
+def test_layers_whose_weights_are_not_known_are_not_the_same() -> None:
+    facts = Facts(
+        parse("input x float32[N,?]\na = Dense(x) units=4\nb = Dense(x) units=4\ny = Add(a, b)\noutput y")
+    )
+    assert [] == list(repeated_work(facts))
