@@ -10,6 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx_files import integers, lines, model, read_model, scalar, stored, value
 
+from archlint.formats.onnx.contrib.fused import FUSED
+from archlint.formats.onnx.contrib.quantized import QUANTIZED
 from archlint.graph import Graph, validate
 from archlint.ops import infer
 
@@ -127,3 +129,20 @@ def test_a_call_that_no_recipe_can_say_stays_unknown(tmp_path: Path) -> None:
 def test_a_stranger_of_that_name_in_another_domain_stays_unknown(tmp_path: Path) -> None:
     nodes = [helper.make_node("BiasGelu", ["x", "b"], ["y"], domain="my")]
     assert ["Unknown(x, b)"] == lines(read_model(model(nodes, [X], ["y"], [integers("b", 1)]), tmp_path))
+
+
+def test_two_calls_of_one_name_on_one_input_do_not_get_in_each_others_way(tmp_path: Path) -> None:
+    nodes = [fused("MultiHeadAttention", ["x", "x", "x", "c"], [out], num_heads=2) for out in ("a", "b")] + [
+        helper.make_node("Add", ["a", "b"], ["y"])
+    ]
+    graph = read_model(proto_of(nodes, [X], ["y"], [stored("c", 48)]), tmp_path)
+    assert [] == validate(graph)
+    assert 2 == sum(node.op == "Attention" for node in graph.nodes)
+
+
+@pytest.mark.parametrize("op", sorted({**FUSED, **QUANTIZED}))
+@pytest.mark.parametrize("inputs", [[], [""], ["x"], ["x", "x"], ["x"] * 9])
+def test_calls_with_any_number_of_inputs_are_read(op: str, inputs: list[str], tmp_path: Path) -> None:
+    graph = read_model(proto_of([fused(op, inputs, ["y", "", "z"])], [X], ["y"], []), tmp_path)
+    assert [] == validate(graph)
+    infer(graph)

@@ -85,7 +85,7 @@ def _attention(steps: Steps) -> bool:
     """One product makes query, key and value of the input, side by side."""
     sizes = steps.call.attrs.get("qkv_hidden_sizes")
     product = steps.plus(steps.add("MatMul", steps.given(0), steps.given(1)), steps.given(2))
-    parts = query, key, value = f"{product}//q", f"{product}//k", f"{product}//v"
+    parts = query, key, value = steps.fresh("q"), steps.fresh("k"), steps.fresh("v")
     if isinstance(sizes, tuple) and sizes:
         steps.add("Split", product, to=parts, attrs={"axis": -1, "split": sizes})
     else:
@@ -96,7 +96,7 @@ def _attention(steps: Steps) -> bool:
 def _multi_head(steps: Steps) -> bool:
     query, key, value, bias = (steps.given(at) for at in range(4))
     if bias and key and value:
-        parts = tuple(f"{query}//{part}{len(steps.made)}" for part in ("q", "k", "v"))
+        parts = tuple(steps.fresh(part) for part in ("q", "k", "v"))
         steps.add("Split", bias, to=parts, attrs={"axis": 0})
         query, key, value = (
             steps.add("Add", one, part) for one, part in zip((query, key, value), parts, strict=True)
