@@ -34,6 +34,10 @@ class Finding:
     fixes: tuple[Fix, ...] = ()
 
 
+NO_WEIGHTS = "the weights were not read; --weights reads them"
+"""Reason of the silence of a rule that asks for weights in a run that does not read them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Silence:
     """A rule that could not judge a place because a fact is unknown: rule, node, and what was unknown."""

@@ -12,7 +12,7 @@ from archlint.engine.match import Bound, Index, matches, readers
 from archlint.engine.rule import Outcome, Rule, RuleSet, Together
 from archlint.engine.scene import Expr, Scene
 from archlint.engine.values import UNKNOWN, Value, every, truth
-from archlint.findings import SEVERITIES, Finding, Fix, Problem, Silence
+from archlint.findings import NO_WEIGHTS, SEVERITIES, Finding, Fix, Problem, Silence
 from archlint.graph import Attr, Node, Setting
 
 if TYPE_CHECKING:
@@ -71,9 +71,6 @@ def _suits(rule: Rule, facts: Facts) -> bool:
     if rule.formats and format_ and not any(format_.startswith(known) for known in rule.formats):
         return False
     return "training" not in rule.requires or facts.graph.training is not None
-
-
-NO_WEIGHTS = "the weights were not read; --weights reads them"
 
 
 def lacks_weights(rule: Rule, facts: Facts) -> bool:

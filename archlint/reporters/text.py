@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TextIO
 
-from archlint.findings import SEVERITIES, FileReport, Finding, Report
+from archlint.findings import NO_WEIGHTS, SEVERITIES, FileReport, Finding, Report
 from archlint.reporters.view import View, clipped, plural, short
 
 _INDENT = " " * 11
@@ -95,7 +95,11 @@ def _gaps(report: Report, view: View) -> Iterator[str]:
         shown = ", ".join(clipped(op) for op in names[:_MOST_UNKNOWN_OPS])
         more = f" and {len(names) - _MOST_UNKNOWN_OPS} more" if len(names) > _MOST_UNKNOWN_OPS else ""
         yield f"{plural(unknown.total(), 'node')} of unknown meaning ({shown}{more})"
-    silences = [silence for file in report.files for silence in file.silences]
+    silent = [silence for file in report.files for silence in file.silences]
+    silences = [silence for silence in silent if silence.reason != NO_WEIGHTS]
+    if len(silences) < len(silent):
+        asking = plural(len({row.rule for row in silent if row.reason == NO_WEIGHTS}), "rule")
+        yield f"what {asking} would read in the weights (--weights)"
     if silences:
         rules = plural(len({silence.rule for silence in silences}), "rule")
         hint = "" if view.detail > 0 else " (-v lists them)"
