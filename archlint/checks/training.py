@@ -146,9 +146,13 @@ def impossible_settings(facts: Facts) -> Iterator[Match | Unsure]:
     }
 )
 def learning_rates(facts: Facts) -> Iterator[Match | Unsure]:
-    """The learning rate of an optimizer for which a usual range is known; schedules are left out."""
+    """The learning rate of an optimizer for which a usual range is known, in models of several layers.
+
+    Schedules are left out.
+    """
     optimizer = _optimizer(facts)
-    if optimizer is None or optimizer.name not in LEARNING_RATES:
+    layers = sum(node.op in _KERNELS for node in facts.graph.nodes)
+    if optimizer is None or layers < 2 or optimizer.name not in LEARNING_RATES:
         return
     rate = _number(optimizer, "learning_rate")
     if rate is not None and rate >= 0:
