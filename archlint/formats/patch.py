@@ -6,7 +6,8 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from archlint.errors import PatchError, ReadError
@@ -37,25 +38,34 @@ def put(file: ModelFile, out: str, fill: Fill, check: Callable[[ModelFile], None
     """
     before = _stamp(file.path)
     _refuse_odd(out)
+    try:
+        with temporary(out) as path:
+            fill(path)
+            check(ModelFile(path, file.format, os.path.getsize(path)))
+            os.chmod(path, stat.S_IMODE(os.stat(file.path).st_mode))
+            _flush(path)
+            if _stamp(file.path) != before:
+                raise PatchError(f"{file.path}: it was changed by someone else meanwhile; try again")
+            os.replace(path, out)
+            if os.name == "posix":
+                _flush(os.path.dirname(out) or ".")
+    except OSError as error:
+        raise PatchError(f"{out}: it cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def temporary(out: str) -> Iterator[str]:
+    """An empty file in the folder of ``out``, with its suffix; gone after the block unless it was renamed.
+
+    First takes away those for the same ``out`` whose process was killed.
+    """
     folder, name = os.path.split(out)
     stem, suffix = os.path.splitext(name)
-    try:
-        _sweep(folder or ".", f".{stem}.", f"{MARK}{suffix}")
-        descriptor, path = tempfile.mkstemp(f"{MARK}{suffix}", f".{stem}.", folder or ".")
-    except OSError as error:
-        raise PatchError(f"{out}: it cannot be written: {error.strerror}") from error
+    _sweep(folder or ".", f".{stem}.", f"{MARK}{suffix}")
+    descriptor, path = tempfile.mkstemp(f"{MARK}{suffix}", f".{stem}.", folder or ".")
     _claim(descriptor)
     try:
-        fill(path)
-        check(ModelFile(path, file.format, os.path.getsize(path)))
-        os.chmod(path, stat.S_IMODE(os.stat(file.path).st_mode))
-        _flush(path)
-        if _stamp(file.path) != before:
-            raise PatchError(f"{file.path}: it was changed by someone else meanwhile; try again")
-        os.replace(path, out)
-        _flush(folder or ".")
-    except OSError as error:
-        raise PatchError(f"{out}: it cannot be written: {error.strerror}") from error
+        yield path
     finally:
         os.close(descriptor)
         if os.path.lexists(path):

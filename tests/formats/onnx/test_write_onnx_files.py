@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -189,6 +190,34 @@ def test_what_an_onnx_file_does_not_have_cannot_be_changed(edit, why, tmp_path):
     file = inline(tmp_path)
     with pytest.raises(PatchError, match=why):
         write(file, read_at(file.path), [edit], str(tmp_path / "out.onnx"))
+
+
+def test_a_value_that_only_the_reader_knows_cannot_be_read(tmp_path):
+    path = Path(__file__).parents[2] / "fixtures" / "onnx" / "tf2onnx_attention.onnx"
+    graph = read_at(path)
+    stated = {name for node in onnx.load(path).graph.node for name in node.output}
+    odd = [
+        value for value in graph.producers if value not in stated and graph.producers[value].op != "Constant"
+    ]
+    assert odd
+    edit = Splice(added=(Node("new", "Relu", (odd[0],), ("new/out",)),))
+    with pytest.raises(PatchError, match="which the file itself does not have"):
+        write(file_at(path), graph, [edit], str(tmp_path / "out.onnx"))
+
+
+@pytest.mark.parametrize("out", ["no/such/folder/out.onnx", "."])
+def test_a_place_that_cannot_be_written_is_told(out, tmp_path):
+    file = inline(tmp_path)
+    with pytest.raises(PatchError, match=re.escape(str(tmp_path / out))):
+        write(file, read_at(file.path), [TANH], str(tmp_path / out))
+
+
+def test_new_data_may_be_read_by_whom_the_model_may(tmp_path):
+    file = external(tmp_path)
+    os.chmod(file.path, 0o644)
+    graph = read_at(file.path)
+    write(file, graph, [doubled(graph)], str(tmp_path / "out.onnx"))
+    assert 0o644 == os.stat(tmp_path / "out.onnx.data").st_mode & 0o777
 
 
 def test_a_node_inside_a_function_is_refused(tmp_path):

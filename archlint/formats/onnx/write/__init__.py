@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from archlint.errors import PatchError
 from archlint.formats import patch
@@ -46,21 +46,31 @@ def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str) -> Non
         raise PatchError("an ONNX file holds no compile settings that could be changed")
     check = patch.law(read, graph, edits, STORAGE)
     try:
-        original = open(file.path, "rb")  # noqa: SIM115 (closed by the with below)
+        with open(file.path, "rb") as original, Beside(file.path, out) as beside:
+            _write(file, graph, edits, out, original.fileno(), beside, check)
     except OSError as error:
-        raise PatchError(f"{file.path}: it cannot be read: {error.strerror}") from error
-    with original, Beside(out) as beside:
-        descriptor = original.fileno()
-        source = File(descriptor, os.fstat(descriptor).st_size)
-        beside.bring(file.path, graph)
-        data = beside.fresh()
-        built = build(file.path, layout(file.path, source), graph, edits, data)
+        raise PatchError(f"{error.filename or out}: {error.strerror}") from error
 
-        def fill(path: str) -> None:
-            if built.outside:
-                with beside.new(data) as target:
-                    built.write_data(target)
-            with open(path, "r+b") as target:
-                write_pieces(built.pieces, descriptor, target)
 
-        patch.put(file, out, fill, check)
+def _write(
+    file: ModelFile,
+    graph: Graph,
+    edits: Sequence[Edit],
+    out: str,
+    descriptor: int,
+    beside: Beside,
+    check: Callable[[ModelFile], None],
+) -> None:
+    beside.bring(graph)
+    data = beside.fresh()
+    source = File(descriptor, os.fstat(descriptor).st_size)
+    built = build(file.path, layout(file.path, source), graph, edits, data)
+
+    def fill(path: str) -> None:
+        if built.outside:
+            with beside.new(data) as target:
+                built.write_data(target)
+        with open(path, "r+b") as target:
+            write_pieces(built.pieces, descriptor, target)
+
+    patch.put(file, out, fill, check)

@@ -4,36 +4,45 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
 from archlint.errors import PatchError
-from archlint.formats.onnx.write.pieces import CHUNK_BYTES
+from archlint.formats.onnx.write.pieces import CHUNK_BYTES, copy_range
+from archlint.formats.patch import temporary
 from archlint.graph import Graph
 
 
 class Beside:
-    """The files that one patch adds to the folder of ``out``; all are taken away again if the block fails."""
+    """The files that a patch of the model at ``path`` adds to the folder of ``out``.
 
-    def __init__(self, out: str) -> None:
+    All are taken away again if the block fails.
+    """
+
+    def __init__(self, path: str, out: str) -> None:
+        self._path = path
+        self._mode = stat.S_IMODE(os.stat(path).st_mode)
         self._folder = os.path.dirname(out) or "."
         self._name = os.path.basename(out)
         self._added: list[str] = []
         self._folders: list[str] = []
 
-    def bring(self, path: str, graph: Graph) -> None:
-        """Copies the data files of the model at ``path``, unless ``out`` lies next to them.
+    def bring(self, graph: Graph) -> None:
+        """Copies the data files of the original, unless ``out`` lies next to them.
 
         Raises:
             PatchError: one is missing or lies outside the folder, or another file has its place.
         """
-        folder = os.path.dirname(path) or "."
+        folder = os.path.dirname(self._path) or "."
         if os.path.realpath(folder) == os.path.realpath(self._folder):
             return
         for key in ("external_data_escapes", "external_data_missing", "external_data_out_of_range"):
             if graph.metadata.get(key):
-                raise PatchError(f"{path}: its data files cannot come along ({key}: {graph.metadata[key]})")
+                raise PatchError(
+                    f"{self._path}: its data files cannot come along ({key}: {graph.metadata[key]})"
+                )
         locations = graph.metadata.get("external_data", ())
         for location in locations if isinstance(locations, tuple) else ():
             self._bring(folder, str(location).split("/"))
@@ -50,12 +59,17 @@ class Beside:
     @contextmanager
     def new(self, name: str) -> Iterator[BinaryIO]:
         """A new data file, open; on the disk when the block ends."""
-        path = os.path.join(self._folder, name)
-        with open(path, "xb") as file:
-            self._added.append(path)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        target = os.path.join(self._folder, name)
+        with temporary(target) as path:
+            with open(path, "r+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(path, self._mode)
+            if os.path.lexists(target):
+                raise PatchError(f"{target}: it appeared meanwhile; try again")
+            os.rename(path, target)
+            self._added.append(target)
 
     def __enter__(self) -> Beside:
         return self
@@ -87,17 +101,7 @@ class Beside:
             if size > shutil.disk_usage(at).free:
                 raise PatchError(f"{target}: there is no room for {size} bytes")
             with self.new(os.path.relpath(target, self._folder)) as file:
-                _copy(data, file, size)
-
-
-def _copy(data: BinaryIO, out: BinaryIO, size: int) -> None:
-    left = size
-    while left:
-        chunk = data.read(min(CHUNK_BYTES, left))
-        if not chunk:
-            raise PatchError("a data file became shorter while it was copied")
-        out.write(chunk)
-        left -= len(chunk)
+                copy_range(data.fileno(), 0, size, file)
 
 
 def _expect_same(data: BinaryIO, target: str) -> None:

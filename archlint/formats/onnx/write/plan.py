@@ -136,6 +136,7 @@ class _Planner:
             elif param.name not in self._stored:
                 self._constants.append(_small(param))
         self._touched.update(filter(None, node.outputs))
+        self._check_inputs(node, edit)
         if node.op == "Constant" and {node.name, _held_name(node)} == set(node.outputs):
             return
         native = Native(node, self._opset, self._names, self._tensors)
@@ -143,6 +144,17 @@ class _Planner:
         self._constants.extend(native.constants)
         for proto in native.nodes:
             yield Item(tuple(proto.output), tuple(filter(None, proto.input)), proto=proto)
+
+    def _check_inputs(self, node: Node, edit: Splice) -> None:
+        """Refuses values that only the reader knows, such as those between the nodes of one idiom."""
+        known = {value for item in self._items for value in item.outputs} | self._stored.keys()
+        known |= {name for name, _ in self._raw.inputs}
+        known |= {value for other in edit.added for value in other.outputs}
+        for value in filter(None, node.inputs):
+            if value not in known:
+                raise PatchError(
+                    f"ONNX: '{node.name}' would read '{value}', which the file itself does not have"
+                )
 
     def _check_stored(self, node: Node, name: str) -> None:
         """Refuses a param that is not there, or that its readers see through a change of type."""
