@@ -13,10 +13,16 @@ SEVERITIES = ("error", "warning", "info")
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A known way to change the model: what it would do, and its level ("exact", "calibrated", "retrain")."""
+    """A known way to change the model: what it would do, and its level ("exact", "calibrated", "retrain").
+
+    ``applicable`` says that archlint has a rewrite that makes it, which may still refuse at this place;
+    ``inference`` that it is exact for the outputs, but not for training on.
+    """
 
     title: str
     level: str
+    applicable: bool = False
+    inference: bool = False
 
 
 @dataclass(frozen=True, slots=True)

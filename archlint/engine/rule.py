@@ -10,6 +10,7 @@ from archlint.checks import Check
 from archlint.engine.scene import Expr
 from archlint.engine.word import Template
 from archlint.findings import Finding, Problem, Silence
+from archlint.fixes import Rewrite
 from archlint.graph import Attr, Graph
 
 
@@ -58,11 +59,17 @@ class SeverityCase:
 
 @dataclass(frozen=True, slots=True)
 class FixIdea:
-    """A change that a finding may propose: its words, its level, and when it applies."""
+    """A change that a finding may propose: its words, its level, and when it applies.
+
+    ``use`` is the rewrite that carries it out, None if there is none; ``given`` says for each node and
+    value that the rewrite asks for by name where it comes from.
+    """
 
     title: Template
     level: str
     when: Expr | None = None
+    use: Rewrite | None = None
+    given: Mapping[str, Expr] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from archlint.checks import Match, Unsure
 from archlint.engine.choose import check_options, option_values
 from archlint.engine.match import Bound, Index, matches, readers
-from archlint.engine.rule import Outcome, Rule, RuleSet, Together
+from archlint.engine.rule import FixIdea, Outcome, Rule, RuleSet, Together
 from archlint.engine.scene import Expr, Scene
 from archlint.engine.values import UNKNOWN, Value, every, truth
 from archlint.findings import NO_WEIGHTS, SEVERITIES, Finding, Fix, Problem, Silence
@@ -31,7 +31,7 @@ class Place:
 
 @dataclass(slots=True)
 class Tally:
-    """What has been found so far in one graph."""
+    """What has been found so far in one graph; ``places`` end up one by one, also where a rule joins them."""
 
     index: Index
     positions: Mapping[str, int]
@@ -48,6 +48,16 @@ def run(rules: RuleSet, facts: Facts, options: Mapping[str, Mapping[str, Attr]] 
 
     Raises: UsageError: an option that does not exist or a value it cannot have.
     """
+    tally = judge(rules, facts, options)
+    kept = ordered(_joined(rules, tally.places))
+    return Outcome(tuple(place.finding for place in kept), tuple(tally.silences), tuple(tally.crashes))
+
+
+def judge(rules: RuleSet, facts: Facts, options: Mapping[str, Mapping[str, Attr]] | None = None) -> Tally:
+    """What the rules see in one model, place by place, each cause once.
+
+    Raises: UsageError: an option that does not exist or a value it cannot have.
+    """
     given = check_options(rules, options or {})
     graph = facts.graph
     tally = Tally(Index(graph), {node.name: at for at, node in enumerate(graph.nodes)})
@@ -56,9 +66,15 @@ def run(rules: RuleSet, facts: Facts, options: Mapping[str, Mapping[str, Attr]] 
             tally.silences.append(Silence(rule.name, None, NO_WEIGHTS))
         elif applies(rule, facts):
             _run_rule(rule, facts, given.get(rule.name) or option_values(rule, {}), tally)
-    kept = _joined(rules, _one_per_cause(rules, tally.places))
-    kept.sort(key=lambda place: (SEVERITIES.index(place.finding.severity), -place.cost, place.position))
-    return Outcome(tuple(place.finding for place in kept), tuple(tally.silences), tuple(tally.crashes))
+    tally.places = _one_per_cause(rules, tally.places)
+    return tally
+
+
+def ordered(found: Iterable[Place]) -> list[Place]:
+    """The worst first; of equal severity what costs most, then what comes first in the graph."""
+    return sorted(
+        found, key=lambda place: (SEVERITIES.index(place.finding.severity), -place.cost, place.position)
+    )
 
 
 def applies(rule: Rule, facts: Facts) -> bool:
@@ -83,7 +99,7 @@ def places(rule: Rule, facts: Facts, index: Index, options: Mapping[str, Attr]) 
     """Where the pattern or the check of a rule holds, before its conditions are asked."""
     if rule.check is not None:
         empty = Scene(facts, {}, {}, options)
-        settings = {name: _plain(expr.evaluate(empty)) for name, expr in rule.settings.items()}
+        settings = {name: plain(expr.evaluate(empty)) for name, expr in rule.settings.items()}
         yield from rule.check(facts, **settings)
     elif rule.match:
         for bound in matches(index, rule.match):
@@ -136,13 +152,26 @@ def _reason(scene: Scene) -> str:
     return f"{', '.join(scene.unknowns) or 'a value'} is unknown"
 
 
-def _holds(expr: Expr | None, scene: Scene) -> bool:
+def holds(expr: Expr | None, scene: Scene) -> bool:
+    """Whether a condition is true here; no condition always is."""
     return expr is None or truth(expr.evaluate(scene)) is True
 
 
+def _fixes(rule: Rule, ideas: tuple[FixIdea, ...], scene: Scene) -> tuple[Fix, ...]:
+    """The ideas that hold here. Those for many places count as applicable where one like them is for one."""
+    rewrites = {idea.level: idea.use for idea in rule.fixes if idea.use is not None}
+    found = []
+    for idea in ideas:
+        use = idea.use if ideas is rule.fixes else rewrites.get(idea.level)
+        if holds(idea.when, scene):
+            fix = Fix(idea.title.fill(scene), idea.level, use is not None, use is not None and use.inference)
+            found.append(fix)
+    return tuple(found)
+
+
 def _finding(rule: Rule, scene: Scene, node: Node | None) -> Finding:
-    severity = next(case.severity for case in rule.severity if _holds(case.when, scene))
-    fixes = tuple(Fix(fix.title.fill(scene), fix.level) for fix in rule.fixes if _holds(fix.when, scene))
+    severity = next(case.severity for case in rule.severity if holds(case.when, scene))
+    fixes = _fixes(rule, rule.fixes, scene)
     related = tuple((scene.nodes[name].name, words.fill(scene)) for name, words in rule.related)
     message = rule.message.fill(scene)
     used = {name: value for name, value in scene.values.items() if name in rule.let}
@@ -154,7 +183,7 @@ def _finding(rule: Rule, scene: Scene, node: Node | None) -> Finding:
         confidence=rule.confidence,
         message=message,
         node=node.name if node else None,
-        values={name: _plain(value) for name, value in values.items()},
+        values={name: plain(value) for name, value in values.items()},
         related=related,
         fixes=fixes,
     )
@@ -205,15 +234,13 @@ def _join(rule: Rule, together: Together, rows: list[Place]) -> Place:
         values[name] = _sum(place.scene.named(name) for place in rows)
     scene = Scene(first.scene.facts, first.scene.nodes, values, first.scene.options, rule.let)
     names = tuple(place.finding.node or "" for place in (first, *rest))
-    shown = {name: _plain(value) for name, value in together.message.values(scene).items()}
+    shown = {name: plain(value) for name, value in together.message.values(scene).items()}
     finding = replace(
         first.finding,
         message=together.message.fill(scene),
         values={**first.finding.values, **shown, "places": len(rows), "nodes": names},
         related=(*first.finding.related, *((name, "and here") for name in names[1 : SHOWN + 1])),
-        fixes=tuple(
-            Fix(fix.title.fill(scene), fix.level) for fix in together.fixes if _holds(fix.when, scene)
-        ),
+        fixes=_fixes(rule, together.fixes, scene),
     )
     return Place(finding, sum(place.cost for place in rows), first.position, scene)
 
@@ -227,10 +254,10 @@ def _sum(values: Iterable[Value]) -> Value:
     return total
 
 
-def _plain(value: Value) -> Attr:
+def plain(value: Value) -> Attr:
     """A value as a finding carries it: nodes by name, unknown as none."""
     if isinstance(value, tuple):
-        return tuple(_plain(item) for item in value)
+        return tuple(plain(item) for item in value)
     if isinstance(value, Node | Setting):
         return value.name
     return None if value is UNKNOWN else value

@@ -8,12 +8,25 @@ from typing import Any
 
 from archlint.checks import Check
 from archlint.engine.choose import option_problem
-from archlint.engine.expr import compile_expr
+from archlint.engine.ideas import fix_ideas
 from archlint.engine.patterns import Path, absent_patterns, match_patterns
-from archlint.engine.rule import Example, FixIdea, Option, Rule, SeverityCase, Together
-from archlint.engine.scene import Expr, ExprError, Names, suggest
+from archlint.engine.reading import (
+    expression,
+    keys,
+    mapping,
+    one_of,
+    seen,
+    strings,
+    template,
+    text,
+    trap,
+    word,
+    words,
+)
+from archlint.engine.rule import Example, Option, Rule, SeverityCase, Together
+from archlint.engine.scene import Expr, Names, suggest
 from archlint.engine.source import SchemaError
-from archlint.engine.word import Template, compile_template
+from archlint.engine.word import Template
 from archlint.findings import SEVERITIES
 
 KEYS: Mapping[str, str] = {
@@ -33,7 +46,7 @@ KEYS: Mapping[str, str] = {
     "let": "named values",
     "where": "conditions that must all be true",
     "report": "at: the node that is reported; related: other nodes and what they do here",
-    "fixes": "changes that help: title, level, when",
+    "fixes": "changes that help: title, level, when; use and with: the rewrite that makes them",
     "together": "message, sum and fixes of the one finding that several places of a model become",
     "cost": "what the finding costs, for the order of findings",
     "formats": "the formats it applies to: keras, onnx",
@@ -45,7 +58,6 @@ KEYS: Mapping[str, str] = {
 """Key of a rule file → what it holds."""
 
 CONFIDENCES = ("high", "medium", "low")
-LEVELS = ("exact", "calibrated", "retrain")
 FORMATS = ("keras", "onnx")
 REQUIREMENTS = ("training", "weights")
 _REQUIRED = ("summary", "severity", "confidence", "message", "why", "sources")
@@ -101,7 +113,7 @@ def build_rule(identity: Identity, data: Any, read_examples: Callable[[Rule], tu
         where=_where(data.get("where", []), names),
         at=at,
         related=related,
-        fixes=_fixes(data.get("fixes", []), ("fixes",), names),
+        fixes=fix_ideas(data.get("fixes", []), ("fixes",), names),
         together=_together(data, names),
         cost=expression(data["cost"], ("cost",), names) if "cost" in data else None,
         formats=words(data, ("formats",), FORMATS),
@@ -121,106 +133,6 @@ def _has_the_keys(data: Any) -> None:
             raise SchemaError((), f"the key '{key}' is missing", KEYS[key])
 
 
-def keys(data: Mapping[Any, Any], known: Mapping[str, object] | tuple[str, ...], path: Path) -> None:
-    """Nothing, when all keys are known.
-
-    Raises: SchemaError: one is not.
-    """
-    for key in data:
-        if key not in known:
-            comma = "a comma inside {…} starts a new key; put the text in quotes" if data[key] is None else ""
-            advice = comma or suggest(str(key), known)
-            raise SchemaError((*path, str(key)), f"unknown key '{key}'", advice, on_key=True)
-
-
-def text(data: Mapping[str, Any], path: Path) -> str:
-    """The text at the last step of the path."""
-    value = data[str(path[-1])]
-    if not isinstance(value, str) or not value.strip():
-        raise SchemaError(path, f"'{path[-1]}' is a text, not {_seen(value)}", _trap(value))
-    return value
-
-
-def word(data: Mapping[str, Any], path: Path, known: tuple[str, ...]) -> str:
-    """One of the known words."""
-    return one_of(data[str(path[-1])], path, known)
-
-
-def one_of(value: Any, path: Path, known: tuple[str, ...]) -> str:
-    """The value, when it is one of the known words."""
-    if value not in known:
-        what = f"'{path[-1]}' is one of {', '.join(known)}, not {_seen(value)}"
-        raise SchemaError(path, what, suggest(str(value), known))
-    return str(value)
-
-
-def strings(data: Mapping[str, Any], path: Path) -> tuple[str, ...]:
-    """A list of texts; empty when the key is not there."""
-    value = data.get(str(path[-1]), [])
-    if not isinstance(value, list):
-        raise SchemaError(path, f"'{path[-1]}' is a list, not {_seen(value)}")
-    for index, item in enumerate(value):
-        if not isinstance(item, str):
-            raise SchemaError((*path, index), f"a text was expected, not {_seen(item)}", _trap(item))
-    return tuple(value)
-
-
-def words(data: Mapping[str, Any], path: Path, known: tuple[str, ...]) -> tuple[str, ...]:
-    """A list of known words; empty when the key is not there."""
-    found = strings(data, path)
-    return tuple(one_of(value, (*path, index), known) for index, value in enumerate(found))
-
-
-def mapping(data: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    """The mapping at the last step of the path; empty when the key is not there."""
-    value = data.get(str(path[-1]), {})
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise SchemaError(path, f"'{path[-1]}' is a mapping of names, not {_seen(value)}")
-    return value
-
-
-def expression(value: Any, path: Path, names: Names) -> Expr:
-    """The compiled expression."""
-    if isinstance(value, bool):
-        value = str(value).lower()
-    elif isinstance(value, int | float):
-        value = repr(value)
-    if not isinstance(value, str):
-        raise SchemaError(path, f"an expression was expected, not {_seen(value)}", _trap(value))
-    try:
-        return compile_expr(value.strip(), names)
-    except ExprError as problem:
-        raise SchemaError.inside(path, problem) from problem
-
-
-def template(value: Any, path: Path, names: Names) -> Template:
-    """The compiled message."""
-    if not isinstance(value, str):
-        raise SchemaError(path, f"a text was expected, not {_seen(value)}", _trap(value))
-    try:
-        return compile_template(value.strip(), names)
-    except ExprError as problem:
-        raise SchemaError.inside(path, problem) from problem
-
-
-def _seen(value: Any) -> str:
-    names = {dict: "a mapping", list: "a list", type(None): "nothing"}
-    return names.get(type(value)) or f"{value!r}"
-
-
-def _trap(value: Any) -> str:
-    """What YAML did to a value that its author saw as text."""
-    if isinstance(value, bool):
-        return "YAML reads on, off, yes and no as true or false; put the word in quotes"
-    if isinstance(value, dict):
-        return "YAML reads ': ' inside a text, and a leading {, as a mapping; put the text in quotes"
-    if isinstance(value, list):
-        return "YAML reads a leading [ as a list; put the expression in quotes"
-    if isinstance(value, int | float):
-        return "YAML reads this as a number (010 is 8, 12:30 is 750); put it in quotes"
-    return ""
-
-
 def _options(data: Mapping[str, Any]) -> Mapping[str, Option]:
     found = {}
     for name, row in data.items():
@@ -234,7 +146,7 @@ def _options(data: Mapping[str, Any]) -> Mapping[str, Option]:
         type_ = word(row, (*path, "type"), _OPTION_TYPES)
         for key in ("min", "max"):
             if not isinstance(row.get(key, 0), int | float):
-                raise SchemaError((*path, key), f"'{key}' is a number, not {_seen(row[key])}")
+                raise SchemaError((*path, key), f"'{key}' is a number, not {seen(row[key])}")
         default = tuple(row["default"]) if isinstance(row["default"], list) else row["default"]
         option = Option(name, type_, default, text(row, (*path, "help")), row.get("min"), row.get("max"))
         problem = option_problem(option, default)
@@ -250,7 +162,7 @@ def _number_trap(value: object) -> str:
     except ValueError:
         return ""
     if plain is None:
-        return _trap(value) if isinstance(value, bool) else ""
+        return trap(value) if isinstance(value, bool) else ""
     return f"YAML reads {value} as text; write {int(plain) if plain == int(plain) else plain}"
 
 
@@ -331,21 +243,6 @@ def _report(data: Mapping[str, Any], names: Names) -> tuple[str | None, tuple[tu
     return at, tuple(rows)
 
 
-def _fixes(value: Any, place: Path, names: Names) -> tuple[FixIdea, ...]:
-    if not isinstance(value, list):
-        raise SchemaError(place, "'fixes' is a list of {title, level, when}")
-    found = []
-    for index, row in enumerate(value):
-        path: Path = (*place, index)
-        if not isinstance(row, dict) or not {"title", "level"} <= set(row):
-            raise SchemaError(path, "a fix is {title, level, when}")
-        keys(row, ("title", "level", "when"), path)
-        when = expression(row["when"], (*path, "when"), names) if "when" in row else None
-        title = template(row["title"], (*path, "title"), names)
-        found.append(FixIdea(title, word(row, (*path, "level"), LEVELS), when))
-    return tuple(found)
-
-
 def _together(data: Mapping[str, Any], names: Names) -> Together | None:
     """``together:`` of a rule; its texts may say ``places``, the number of places that it joins."""
     if "together" not in data:
@@ -361,11 +258,12 @@ def _together(data: Mapping[str, Any], names: Names) -> Together | None:
             raise SchemaError(("together", "sum", index), f"'{name}' is no named value", advice)
     more = Names(names.nodes, {**names.values, "places": "number"}, names.options)
     message = template(row["message"], ("together", "message"), more)
-    return Together(message, added, _fixes(row.get("fixes", []), ("together", "fixes"), more))
+    fixes = fix_ideas(row.get("fixes", []), ("together", "fixes"), more, usable=False)
+    return Together(message, added, fixes)
 
 
 def _flag(data: Mapping[str, Any], key: str, default: bool) -> bool:
     value = data.get(key, default)
     if not isinstance(value, bool):
-        raise SchemaError((key,), f"'{key}' is on or off, not {_seen(value)}")
+        raise SchemaError((key,), f"'{key}' is on or off, not {seen(value)}")
     return value

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from archlint.findings import SEVERITIES, FileReport, Finding, Port, Problem, Report
+from archlint.findings import SEVERITIES, FileReport, Finding, Fix, Port, Problem, Report
 from archlint.graph import Attr
 from archlint.reporters.view import View, well_formed
 
@@ -73,7 +73,16 @@ def _finding(finding: Finding, path: str) -> Json:
         "related": [
             {"node": well_formed(name), "message": well_formed(text)} for name, text in finding.related
         ],
-        "fixes": [{"title": well_formed(fix.title), "level": fix.level} for fix in finding.fixes],
+        "fixes": [_fix(fix) for fix in finding.fixes],
+    }
+
+
+def _fix(fix: Fix) -> Json:
+    return {
+        "title": well_formed(fix.title),
+        "level": fix.level,
+        "applicable": fix.applicable,
+        "inference": fix.inference,
     }
 
 
