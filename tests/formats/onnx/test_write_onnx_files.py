@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from write_cases import read_at
 
 from archlint.errors import PatchError
 from archlint.formats.base import ModelFile
-from archlint.formats.onnx.write import assemble, write
+from archlint.formats.onnx.write import assemble, pieces, write
 from archlint.graph import Made, Node, SetInput, SetTraining, Splice, TensorType, Training
 
 TANH = Splice(frozenset({"r"}), (Node("r", "Tanh", ("c",), ("r",)),))
@@ -300,14 +301,14 @@ while True:
 """
 
 
-def test_a_kill_leaves_the_old_file_or_the_new_one(tmp_path):
+def test_a_kill_at_a_random_moment_leaves_the_old_file_or_the_new_one(tmp_path):
     weight = numpy_helper.from_array(np.ones((2, 3, 1000, 400), "float32"), "w")
     proto = small_model()
     proto.graph.initializer[0].CopyFrom(weight)
     path = tmp_path / "model.onnx"
     path.write_bytes(proto.SerializeToString())
     random = np.random.default_rng(0)
-    for _ in range(8):
+    for _ in range(4):
         child = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], stdout=subprocess.PIPE)
         assert child.stdout is not None
         child.stdout.readline()
@@ -321,3 +322,86 @@ def test_a_kill_leaves_the_old_file_or_the_new_one(tmp_path):
         os.utime(left, (0, 0))
     write(file_at(path), read_at(path), [], str(path))
     assert ["model.onnx"] == names_in(tmp_path)
+
+
+def killed_at(step: int, file: ModelFile, graph, edit: Splice) -> bool:
+    """Patches a file in place in another process, which is killed when it opens, renames … for the n-th time.
+
+    False when it ended before.
+    """
+    child = os.fork()
+    if child == 0:
+        steps = iter(range(step))
+
+        def watch(event: str, args: tuple[object, ...]) -> None:
+            told = event == "open" or event.startswith("os.")
+            if told and str(Path(file.path).parent) in str(args) and next(steps, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(watch)
+        try:
+            write(file, graph, [edit], file.path)
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+def test_a_kill_at_any_step_leaves_the_old_file_or_the_new_one(tmp_path):
+    before = Path(inline(tmp_path).path).read_bytes()
+    seen = set()
+    for step in range(100):
+        file = inline(tmp_path)
+        graph = read_at(file.path)
+        was_killed = killed_at(step, file, graph, TANH)
+        after = Path(file.path).read_bytes()
+        assert len(before) == len(after)
+        seen.add(read_at(file.path).by_name["r"].op)
+        if not was_killed:
+            break
+    assert step > 5
+    assert {"Relu", "Tanh"} == seen
+
+
+def test_a_stretch_of_a_stored_tensor_is_copied_from_where_it_lies(tmp_path):
+    file = inline(tmp_path)
+    graph = read_at(file.path)
+    edit = doubled(graph)
+    [conv] = edit.added
+    half = replace(
+        conv, attrs={**conv.attrs, "filters": 1}, params=(replace(conv.params[0], shape=(1, 3, 3, 64)),)
+    )
+    cut = Splice(edit.removed, (half,), tensors={"c/kernel": Made(("w",), lambda w: w[1:])})
+    write(file, graph, [cut], str(tmp_path / "out.onnx"))
+    np.testing.assert_array_equal(
+        weights_of(Path(file.path))["w"][1:], weights_of(tmp_path / "out.onnx")["c/kernel"]
+    )
+
+
+@pytest.mark.parametrize("most", [0, 1000])
+def test_a_system_that_copies_only_in_part_gets_the_whole_file(most, tmp_path, monkeypatch):
+    real = getattr(os, "copy_file_range", None)
+    if real is None:
+        pytest.skip("the system has no such call")
+    monkeypatch.setattr(pieces, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(
+        os, "copy_file_range", lambda a, b, n, at: real(a, b, min(n, most), at) if most else 0
+    )
+    file = inline(tmp_path)
+    write(file, read_at(file.path), [], str(tmp_path / "out.onnx"))
+    assert (tmp_path / "model.onnx").read_bytes() == (tmp_path / "out.onnx").read_bytes()
+
+
+def test_nodes_of_one_name_keep_what_the_reader_calls_them(tmp_path):
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], "same"),
+        helper.make_node("Neg", ["a"], ["b"], "same"),
+        helper.make_node("Abs", ["b"], ["y"], "same"),
+    ]
+    proto = model(nodes, [value("x", 2)], ["y"])
+    (tmp_path / "model.onnx").write_bytes(proto.SerializeToString())
+    file = file_at(tmp_path / "model.onnx")
+    write(
+        file, read_at(file.path), [Splice(frozenset({"same"}), moved={"a": "x"})], str(tmp_path / "out.onnx")
+    )
+    assert ["same:1", "same:2"] == [node.name for node in read_at(tmp_path / "out.onnx").nodes]
