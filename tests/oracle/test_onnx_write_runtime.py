@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "formats" / "onnx"))
 
+from test_write_onnx_forms import ROWS, patched
 from write_cases import OPSETS, free_batch, free_size, heads, networks, read_at, removals, saved
 
 from archlint.formats.onnx.write import write
@@ -89,3 +90,15 @@ def test_a_freed_size_runs_at_the_old_size_and_at_a_larger_one(opset):
 
     check()
     assert seen > 0
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row[2] >= 0], ids=lambda row: row[0][:60])
+def test_the_forms_of_all_opsets_do_the_same(row, tmp_path):
+    text, dims, since = row
+    shape = [int(dim) if dim.isdigit() else 2 for dim in dims.split(",")]
+    found = []
+    for opset in [opset for opset in OPSETS if opset >= since]:
+        patched(text, dims, opset, tmp_path)
+        found.append(outputs(tmp_path / "out.onnx", *shape)[0])
+    for one in found[1:]:
+        np.testing.assert_allclose(one, found[0], rtol=TOLERANCE, atol=TOLERANCE)

@@ -21,7 +21,7 @@ from write_cases import read_at
 from archlint.errors import PatchError
 from archlint.formats.base import ModelFile
 from archlint.formats.onnx.write import assemble, pieces, write
-from archlint.graph import Made, Node, SetInput, SetTraining, Splice, TensorType, Training
+from archlint.graph import Made, Node, Param, SetInput, SetTraining, Splice, TensorType, Training, skeleton
 
 TANH = Splice(frozenset({"r"}), (Node("r", "Tanh", ("c",), ("r",)),))
 
@@ -405,3 +405,32 @@ def test_nodes_of_one_name_keep_what_the_reader_calls_them(tmp_path):
         file, read_at(file.path), [Splice(frozenset({"same"}), moved={"a": "x"})], str(tmp_path / "out.onnx")
     )
     assert ["same:1", "same:2"] == [node.name for node in read_at(tmp_path / "out.onnx").nodes]
+
+
+def test_a_later_edit_may_take_out_what_an_earlier_one_put_in(tmp_path):
+    file = inline(tmp_path)
+    graph = read_at(file.path)
+    held = Param("two", "value", (), "float32", False, (2.0,))
+    constant = Node("two", "Constant", (), ("two",), {}, (held,))
+    product = Node("m", "Mul", ("r", "two"), ("m",))
+    first = Splice(added=(constant, product), moved={"r": "m"})
+    second = Splice(frozenset({"m", "two"}), moved={"m": "r"})
+    write(file, graph, [first], str(tmp_path / "one.onnx"))
+    assert "Mul" == read_at(tmp_path / "one.onnx").by_name["m"].op
+    write(file, graph, [first, second], str(tmp_path / "both.onnx"))
+    assert skeleton(graph) == skeleton(read_at(tmp_path / "both.onnx"))
+    assert ["w"] == [tensor.name for tensor in onnx.load(tmp_path / "both.onnx").graph.initializer]
+
+
+def test_a_weight_that_is_stored_as_another_type_is_not_taken_as_it_lies(tmp_path):
+    nodes = [
+        helper.make_node("Cast", ["half"], ["w"], "cast", to=1),
+        helper.make_node("Conv", ["x", "w"], ["y"], "c"),
+    ]
+    proto = model(nodes, [value("x", "N", 3, 8, 8)], ["y"], [stored("half", 3, 3, 1, 1, dtype="float16")])
+    (tmp_path / "model.onnx").write_bytes(proto.SerializeToString())
+    file = file_at(tmp_path / "model.onnx")
+    graph = read_at(file.path)
+    edit = Splice(frozenset({"c"}), (graph.by_name["c"],))
+    with pytest.raises(PatchError, match="stored in another type"):
+        write(file, graph, [edit], str(tmp_path / "out.onnx"))

@@ -71,6 +71,8 @@ class _Planner:
             Item(tuple(node.outputs), tuple(reads(node)), at) for at, node in enumerate(raw.graph.nodes)
         ]
         self._stored = {item.name: at for at, item in enumerate(raw.graph.initializers)}
+        recasts = [node for node in raw.graph.nodes if node.op in ("Cast", "DequantizeLinear")]
+        self._recast = {value for node in recasts for value in node.inputs}
         self._made: dict[str, tuple[Node, Made]] = {}
         self._constants: list[Proto] = []
         self._touched: set[str] = set()
@@ -98,7 +100,8 @@ class _Planner:
         first = next(
             (at for at, item in enumerate(self._items) if gone & set(item.outputs)), len(self._items)
         )
-        new = [item for node in edit.added for item in self._added(node, edit)]
+        known = self._known() | {value for node in edit.added for value in node.outputs}
+        new = [item for node in edit.added for item in self._added(node, edit, known)]
         kept = [item for item in self._items if not gone & set(item.outputs)]
         moved = [self._moved(item, edit.moved) for item in kept]
         first = sum(not gone & set(item.outputs) for item in self._items[:first])
@@ -108,14 +111,14 @@ class _Planner:
     def _gone(self, graph: Graph, removed: Iterable[str]) -> set[str]:
         """The values that the removed nodes make; each is made by a node or tensor of the main graph."""
         makers = {value: item for item in self._items for value in item.outputs if value}
-        gone: set[str] = set()
+        known, gone = self._known(), set[str]()
         for name in removed:
             node = graph.by_name.get(name)
             if node is None:
                 raise PatchError(f"there is no node '{name}' to take out")
             for value in filter(None, node.outputs):
                 item = makers.get(value)
-                if item is None and value not in self._stored and value not in self._made:
+                if item is None and value not in known:
                     raise PatchError(
                         f"ONNX: '{name}' lies inside a function or body; only the main graph can change"
                     )
@@ -127,16 +130,19 @@ class _Planner:
     def _is_call(self, node: RawNode) -> bool:
         return (node.domain, node.op, node.overload) in self._calls
 
-    def _added(self, node: Node, edit: Splice) -> Iterator[Item]:
+    def _added(self, node: Node, edit: Splice, known: set[str]) -> Iterator[Item]:
         for param in node.params:
             if param.name in edit.tensors:
                 self._made[param.name] = (node, edit.tensors[param.name])
             elif node.op != "Constant" or param.value is None:
-                self._check_stored(node, param.name)
+                self._check_stored(node, param.name, known)
             elif param.name not in self._stored:
                 self._constants.append(_small(param))
         self._touched.update(filter(None, node.outputs))
-        self._check_inputs(node, edit)
+        odd = next((value for value in node.inputs if value and value not in known), None)
+        if odd is not None:
+            # A value that only the reader knows, such as one between the nodes of an idiom.
+            raise PatchError(f"ONNX: '{node.name}' would read '{odd}', which the file itself does not have")
         if node.op == "Constant" and {node.name, _held_name(node)} == set(node.outputs):
             return
         native = Native(node, self._opset, self._names, self._tensors)
@@ -145,25 +151,18 @@ class _Planner:
         for proto in native.nodes:
             yield Item(tuple(proto.output), tuple(filter(None, proto.input)), proto=proto)
 
-    def _check_inputs(self, node: Node, edit: Splice) -> None:
-        """Refuses values that only the reader knows, such as those between the nodes of one idiom."""
+    def _known(self) -> set[str]:
+        """The values of the main graph as it stands."""
         known = {value for item in self._items for value in item.outputs} | self._stored.keys()
-        known |= {name for name, _ in self._raw.inputs}
-        known |= {value for other in edit.added for value in other.outputs}
-        for value in filter(None, node.inputs):
-            if value not in known:
-                raise PatchError(
-                    f"ONNX: '{node.name}' would read '{value}', which the file itself does not have"
-                )
+        known |= {proto.name for proto in self._constants} | self._made.keys()
+        return known | {name for name, _ in self._raw.inputs}
 
-    def _check_stored(self, node: Node, name: str) -> None:
+    def _check_stored(self, node: Node, name: str, known: set[str]) -> None:
         """Refuses a param that is not there, or that its readers see through a change of type."""
-        makers = {value for item in self._items for value in item.outputs}
-        if name not in self._stored and name not in makers and name not in self._made:
+        if name not in known:
             raise PatchError(f"ONNX: '{node.name}' needs a tensor '{name}', which nothing gives")
-        for raw in self._raw.nodes:
-            if raw.op in ("Cast", "DequantizeLinear") and name in raw.inputs:
-                raise PatchError(f"ONNX: '{name}' is stored in another type than '{node.name}' reads")
+        if name in self._recast:
+            raise PatchError(f"ONNX: '{name}' is stored in another type than '{node.name}' reads")
 
     def _moved(self, item: Item, moved: Mapping[str, str]) -> Item:
         if not moved.keys() & set(item.reads):
