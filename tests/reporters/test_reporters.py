@@ -168,7 +168,14 @@ def test_json_carries_every_field_of_a_finding() -> None:
         "message": "dense holds 11.5M parameters",
         "values": {"nothing": None, "shape": ["N", 53, 53, None, 64], "share": 0.994, "worst": None},
         "related": [{"node": "flatten", "message": "the map is flattened here"}],
-        "fixes": [{"title": "global average pooling in place of flatten", "level": "retrain"}],
+        "fixes": [
+            {
+                "title": "global average pooling in place of flatten",
+                "level": "retrain",
+                "applicable": False,
+                "inference": False,
+            }
+        ],
     }
 
 
