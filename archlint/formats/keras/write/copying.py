@@ -1,0 +1,112 @@
+"""Copying parts of HDF5 files as they are, and writing new tensors in pieces."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import h5py
+
+from archlint.errors import PatchError
+from archlint.formats.keras.write.change import Recipe
+from archlint.formats.keras.write.source import Source
+from archlint.graph import Param
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+else:
+    Array = object
+
+PIECE_BYTES = 2**24
+"""How much of a tensor is written at once."""
+
+ATTRIBUTE_BYTES = 64512
+"""Longest list of names that Keras puts in one attribute (HDF5_OBJECT_HEADER_LIMIT)."""
+
+
+def copy_member(source: h5py.Group, name: str, target: h5py.Group, new: str) -> None:
+    """Copies a group or tensor with all that is in it and said of it; a link stays a link."""
+    link = source.get(name, getlink=True)
+    if new in target:
+        raise PatchError(f"the weights would hold '{new}' twice")
+    if not isinstance(link, h5py.HardLink):
+        target[new] = link
+        return
+    h5py.h5o.copy(source.id, name.encode(), target.id, new.encode())
+
+
+def copy_attributes(source: h5py.Group, target: h5py.Group, without: Sequence[str] = ()) -> None:
+    """Copies what is said of a group, byte for byte."""
+    for name in source.attrs:
+        if name not in without:
+            stored = source.attrs.get_id(name)
+            target.attrs.create(name, source.attrs[name], shape=stored.shape, dtype=stored.dtype)
+
+
+def write_param(source: Source, param: Param, recipe: Recipe | None, target: h5py.Group, name: str) -> None:
+    """Writes a param: the stored tensor as it is, or the one that an edit makes."""
+    if recipe is None:
+        held = source.dataset(param)
+        copy_member(held.parent, held.name.rpartition("/")[2], target, name)
+        return
+    values = source.made(recipe)
+    if tuple(values.shape) != param.shape:
+        raise PatchError(f"'{param.name}' was computed as {tuple(values.shape)}, not {param.shape}")
+    _write(values, param, target, name)
+
+
+def _write(values: Array, param: Param, target: h5py.Group, name: str) -> None:
+    import numpy as np
+
+    if param.dtype == "bfloat16":
+        bits = np.ascontiguousarray(values, "<f4").view("<u4")
+        rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
+        made = target.create_dataset(name, data=rounded.view("V2"))
+        made.attrs["dtype"] = "bfloat16"
+        return
+    dataset = target.create_dataset(name, values.shape, param.dtype)
+    if values.ndim == 0:
+        dataset[()] = values
+        return
+    whole = dataset.dtype.itemsize * max(1, values.size // max(1, values.shape[0]))
+    rows = max(1, PIECE_BYTES // whole)
+    for first in range(0, values.shape[0], rows):
+        if whole > 2 * PIECE_BYTES and values.ndim > 1:
+            for row in range(first, min(first + rows, values.shape[0])):
+                _write_row(dataset, values, row)
+        else:
+            dataset[first : first + rows] = values[first : first + rows]
+        _release(values)
+
+
+def _write_row(dataset: h5py.Dataset, values: Array, row: int) -> None:
+    whole = dataset.dtype.itemsize * max(1, values[row].size // max(1, values.shape[1]))
+    rows = max(1, PIECE_BYTES // whole)
+    for first in range(0, values.shape[1], rows):
+        dataset[row, first : first + rows] = values[row, first : first + rows]
+        _release(values)
+
+
+def _release(values: Array) -> None:
+    """Gives back the memory of the mapped file behind an array."""
+    base: Any = values
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = getattr(base, "base", None)
+    if base is not None and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
+
+
+def write_names(group: h5py.Group, key: str, names: Sequence[str]) -> None:
+    """A list of names as an attribute, split as Keras splits it when it is long."""
+    import numpy as np
+
+    encoded = np.array([name.encode() for name in names], dtype="S") if names else np.array([], "S1")
+    if encoded.nbytes <= ATTRIBUTE_BYTES:
+        group.attrs[key] = encoded
+        return
+    count = -(-encoded.nbytes // (ATTRIBUTE_BYTES // 2))
+    for index, part in enumerate(np.array_split(encoded, count)):
+        group.attrs[f"{key}{index}"] = part
