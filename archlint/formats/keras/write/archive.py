@@ -57,7 +57,7 @@ class Range(io.RawIOBase):
 
 
 class _Under:
-    """The file below a zip; while ``passes`` is set, what is written is there already and only passed over."""
+    """The file below a zip; while ``passes`` is set, what is written stands there and is only passed over."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

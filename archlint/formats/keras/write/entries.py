@@ -50,7 +50,7 @@ def dialect_of(layers: Sequence[Config], keras_major: int) -> Dialect:
         keras_major,
         any("module" in entry for entry in layers),
         any("registered_name" in entry for entry in layers),
-        copy.deepcopy((policies or [dtype for dtype in dtypes if dtype] or [None])[0]),
+        copy.deepcopy(next(iter(policies), next((dtype for dtype in dtypes if dtype), None))),
     )
 
 
@@ -257,16 +257,16 @@ def _fresh(site: Site, main: Node, function: Node | None, dialect: Dialect) -> C
         config |= _start(main, config)
     if function is not None or cls in _WEIGHTED:
         config["activation"] = _carried_function(site, old, function, dialect)
-    entry = _wrapped(cls, config, dialect)
-    return entry
+    return _wrapped(cls, config, dialect)
 
 
 def _carried_function(site: Site, old: Config, function: Node | None, dialect: Dialect) -> object:
     """The activation of the layer before, in the same words, when it stays."""
     was = site.old_nodes[-1] if site.old_nodes and site.old_nodes[-1].name != site.path else None
-    if function is not None and "activation" in old and _called(function) == _called(was):
-        if activation_name(Raw(old["activation"], ""))[0] != "linear":
-            return copy.deepcopy(old["activation"])
+    stated: object = old.get("activation")
+    stays = function is not None and _called(function) == _called(was)
+    if stays and activation_name(Raw(stated, ""))[0] != "linear":
+        return copy.deepcopy(stated)
     return _function_name(function, site, dialect)
 
 

@@ -63,10 +63,12 @@ class Patching:
     @cached_property
     def dropped_state(self) -> str:
         """Why the optimizer's state does not stay; "" when it does."""
+        if self._file.format == "keras-json":
+            return ""
         before, after = _trained(self._graph), _trained(self._change.after)
         if before != after:
-            different = sorted({name for name, *_ in before} ^ {name for name, *_ in after})
-            which = f" ({', '.join(different[:3])})" if different else ""
+            different = sorted({name for name, *_ in {*before} ^ {*after}})
+            which = f": {', '.join(different[:3])}" if different else " or in another order"
             return f"the optimizer keeps numbers for each trained tensor, and those are others now{which}"
         was = self._graph.training.optimizer if self._graph.training else None
         now = self._change.training.optimizer if self._change.training else None
@@ -155,9 +157,8 @@ class Patching:
         """Weights that are packed, split or not there stay as they are, if they still fit."""
         named = {key for key in self._change.touched if any(node.params for node in self._change.new[key])}
         if named or any(new.get(key) != group for key, group in old.items() if key in new):
-            raise PatchError(
-                f"{self._file.path}: its weights are not in a plain {WEIGHTS}; load the model and save it again"
-            )
+            what = f"its weights are not in a plain {WEIGHTS}; save the model again with Keras"
+            raise PatchError(f"{self._file.path}: {what}")
 
     def _write_folder(self, out: str, check: Any) -> None:
         """A folder is written beside its place and renamed; it never takes the place of another."""
@@ -214,7 +215,7 @@ class Patching:
             ) from error
 
 
-def _trained(graph: Graph) -> list[tuple[object, ...]]:
+def _trained(graph: Graph) -> list[tuple[str, object, object]]:
     """The trained tensors, in the order of the nodes."""
     found: dict[str, Param] = {p.name: p for node in graph.nodes for p in node.params if p.trainable}
     return [(param.name, param.shape, param.dtype) for param in found.values()]

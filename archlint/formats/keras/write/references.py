@@ -30,10 +30,9 @@ class Index:
     def place(self, value: str) -> tuple[str, int, int]:
         """Layer, output, and the number of the call that older dialects count from 1 for models."""
         if value not in self._made:
-            raise PatchError(
-                f"'{value}' is not made within the model '{'/'.join(self._model.path) or self._model.layer.name}',"
-                " or by a layer that is called several times"
-            )
+            where = "/".join(self._model.path) or self._model.layer.name
+            what = "is not made there, or by a layer that is called several times"
+            raise PatchError(f"'{value}' cannot be read in the model '{where}': it {what}")
         layer, output = self._made[value]
         first = int(
             not self.modern and layer in self._model.children and not self._model.children[layer].sequential

@@ -219,18 +219,14 @@ class Rewiring:
         """Value → what a layer reads in its place; None when its arguments have to be said anew."""
         name = name_of(entry)
         key = (*model.path, name)
-        if key not in self.change.touched:
-            if name in model.children:
-                pairs = zip(
-                    self._old_inputs[(*model.path, name)], self.inputs(model.children[name]), strict=True
-                )
-                return {old: now for old, now in pairs if old is not None and now is not None}
-            return {}
-        old, now = outside(self.change.old.get(key, ())), outside(self.change.new[key])
-        if len(old) != len(now) or not old:
-            return None
-        found = dict(zip(old, now, strict=True))
-        return found if [found[value] for value in old] == now else None
+        if name in model.children:
+            was, now = self._old_inputs[key], self.inputs(model.children[name])
+            return {a: b for a, b in zip(was, now, strict=True) if a is not None and b is not None}
+        old, new = self.read_by(key), outside(self.change.new.get(key, ()))
+        found = dict(zip(old, new, strict=False))
+        if len(old) == len(new) and [found[value] for value in old] == new and (old or is_input(entry)):
+            return found
+        return None if key in self.change.touched else {}
 
     def _substitute(self, model: Container, entry: Config, index: Index, values: Mapping[str, str]) -> None:
         for ref in references(entry.get("inbound_nodes") or []):

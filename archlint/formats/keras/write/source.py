@@ -56,8 +56,8 @@ class Source:
 
         dataset = self.dataset(param)
         if dtype_of(dataset) == "bfloat16":
-            halves = dataset[()].view("<u2").astype("<u4")
-            return (halves << 16).view("<f4")
+            halves: Array = dataset[()].view("<u2").astype("<u4") << 16
+            return halves.view("<f4")
         offset = dataset.id.get_offset()
         if dataset.dtype.kind not in "fiub":
             raise PatchError(f"'{param.name}' holds {dtype_of(dataset)}, which is not computed with")
@@ -65,14 +65,16 @@ class Source:
             found: Array = dataset[()]
             return found
         start = self.first_byte + offset
-        return np.memmap(self.path, dataset.dtype, "r", start, dataset.shape)
+        mapped: Array = np.memmap(self.path, dataset.dtype, "r", start, dataset.shape)
+        return mapped
 
     def made(self, recipe: Recipe) -> Array:
         """The contents of a tensor that an edit makes."""
         import numpy as np
 
         given = [self.made(one) if isinstance(one, Recipe) else self.contents(one) for one in recipe.sources]
-        return np.asanyarray(recipe.made.compute(*given))
+        made: Array = np.asanyarray(recipe.made.compute(*given))
+        return made
 
 
 def member(group: h5py.Group, path: Sequence[str]) -> h5py.Group | h5py.Dataset | None:

@@ -1,4 +1,4 @@
-"""Which value of the graph an output of a layer is: what a config's references and the graph have in common."""
+"""Which value of the graph an output of a layer is: what a config's references mean there."""
 
 from __future__ import annotations
 
