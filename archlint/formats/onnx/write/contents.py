@@ -82,7 +82,6 @@ class Contents:
             return
         for stretch in _stretches(array):
             out.write(stretch)
-            _forget(array)
 
     def _array(self, name: str, chain: tuple[str, ...], fresh: bool = False) -> Array:
         """A tensor's contents; of an old and a new one of the same name the old one, unless ``fresh``."""
@@ -185,8 +184,8 @@ def _unpacked(message: bytes, name: str) -> Array:
     return numpy_helper.to_array(proto)
 
 
-def _stretches(array: Array) -> Iterator[bytes]:
-    """The contents in row order; a view in another order is laid out along its first axis bit by bit."""
+def _stretches(array: Array) -> Iterator[bytes | memoryview]:
+    """The contents in row order, a stretch along the first axis at a time."""
     import numpy as np
 
     array = np.asanyarray(array, array.dtype.newbyteorder("<"))
@@ -195,7 +194,22 @@ def _stretches(array: Array) -> Iterator[bytes]:
         return
     step = max(1, STRETCH_BYTES * len(array) // array.nbytes)
     for at in range(0, len(array), step):
-        yield array[at : at + step].tobytes()
+        yield _laid_out(array[at : at + step]).data
+
+
+def _laid_out(part: Array) -> Array:
+    """A view in row order, taken along the axis that reaches furthest, so that little of a file is held."""
+    import numpy as np
+
+    axis = max(range(part.ndim), key=lambda at: abs(part.strides[at]))
+    reach = abs(part.strides[axis]) * part.shape[axis]
+    step = max(1, part.shape[axis] * STRETCH_BYTES // max(reach, 1))
+    found = np.empty(part.shape, part.dtype)
+    for at in range(0, part.shape[axis], step):
+        tile = (slice(None),) * axis + (slice(at, at + step),)
+        found[tile] = part[tile]
+        _forget(part)
+    return found
 
 
 def _lies_in(array: Array) -> tuple[str, int] | None:
