@@ -134,9 +134,6 @@ def half_precision(facts: Facts) -> Iterator[Match | Unsure]:
     for ending in facts.endings:
         if ending.node is None or ending.kind not in ("softmax", "sigmoid", "log_softmax"):
             continue
-        weights = [param.dtype for param in ending.layer.params] if ending.layer is not None else []
-        made = facts.outs(ending.node)[0].dtype
-        for dtype in ("float16", "bfloat16"):
-            if made == dtype or (facts.graph.format == "keras" and dtype in weights):
-                yield Match({"out": ending.node}, {"dtype": dtype, "kind": ending.kind})
-                break
+        dtype = facts.outs(ending.node)[0].dtype
+        if dtype in ("float16", "bfloat16"):
+            yield Match({"out": ending.node}, {"dtype": dtype, "kind": ending.kind})

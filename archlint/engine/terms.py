@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from archlint.checks import maps
 from archlint.engine.values import UNKNOWN, Value
 from archlint.graph import Node, Setting, Shape
-from archlint.ops import TABLE
+from archlint.ops import EVERY, TABLE
 
 if TYPE_CHECKING:
     from archlint.facts import Facts
@@ -213,7 +213,7 @@ SETTING_FACTS = _table(
 def attributes_of(ops: frozenset[str] | None) -> tuple[str, ...]:
     """The settings that nodes of these ops can have, sorted; of any op for None."""
     rows = TABLE.values() if ops is None else [TABLE[op] for op in ops]
-    return tuple(sorted({name for op in rows for name in op.attrs} | {"time_distributed"}))
+    return tuple(sorted({name for op in rows for name in op.attrs} | EVERY.keys()))
 
 
 @cache

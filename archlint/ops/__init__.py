@@ -9,6 +9,7 @@ from archlint.ops.base import UNKNOWN, Op, Tensor, Weight, Window
 from archlint.ops.build import build
 from archlint.ops.infer import Inference, infer, inference
 from archlint.ops.table import (
+    EVERY,
     TABLE,
     TRAITS,
     attr,
@@ -20,6 +21,7 @@ from archlint.ops.table import (
 )
 
 __all__ = [
+    "EVERY",
     "TABLE",
     "TRAITS",
     "UNKNOWN",

@@ -23,6 +23,12 @@ def _asked(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     return (Tensor("bool", at(ins, 0).shape),)
 
 
+def _rescaled(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Whole numbers become floats. Source: keras/src/layers/preprocessing/rescaling.py."""
+    dtype = at(ins, 0).dtype
+    return (Tensor(dtype if dtype is None or "float" in dtype else "float32", at(ins, 0).shape),)
+
+
 _ARITHMETIC = (
     "Sub Div Pow Mod Max Min BitShift BitwiseAnd BitwiseOr BitwiseXor FloorDiv Atan2 SquaredDifference"
 )
@@ -51,5 +57,5 @@ OPS = table(
     Op("Clip", keep, {"min": None, "max": None}, traits=_EACH),
     Op("CumSum", keep, {"axis": None, "exclusive": 0, "reverse": 0}),
     Op("CumProd", keep, {"axis": None, "exclusive": 0, "reverse": 0}),
-    Op("Rescaling", keep, {"scale": None, "offset": 0.0}, traits=_FIXED | {"preprocessing"}),
+    Op("Rescaling", _rescaled, {"scale": None, "offset": 0.0}, traits=_FIXED | {"preprocessing"}),
 )

@@ -82,8 +82,10 @@ TRAITS: Mapping[str, str] = {
 }
 """Trait → what it says of an op."""
 
-_EVERY: Mapping[str, Attr] = {"time_distributed": False}
-"""Settings of every op: applied to each step of axis 1 on its own, the other settings count without it."""
+EVERY: Mapping[str, Attr] = {"time_distributed": False, "compute_dtype": None}
+"""Settings of every op. ``time_distributed``: applied to each step of axis 1 on its own, the other settings
+count without it. ``compute_dtype``: element type that its floating inputs are turned into, and that its
+floating outputs have, where the types of the inputs would give another one."""
 
 
 def attr(node: Node, name: str) -> Attr:
@@ -97,7 +99,7 @@ def attr(node: Node, name: str) -> Attr:
     op = TABLE.get(node.op)
     if op is not None and name in op.attrs:
         return op.attrs[name]
-    return _EVERY[name]
+    return EVERY[name]
 
 
 def has_trait(node: Node, trait: str) -> bool:
@@ -120,7 +122,17 @@ def outputs_of(node: Node, ins: Sequence[Tensor]) -> tuple[Tensor, ...]:
         made = _per_step(node, op, ins)
     else:
         made = op.shape(complete(node, op), ins)
+    computed = node.attrs.get("compute_dtype")
+    if isinstance(computed, str):
+        made = [computed_in(computed, one) for one in made]
     return (*made[:count], *(UNKNOWN,) * (count - len(made)))
+
+
+def computed_in(dtype: str, tensor: Tensor) -> Tensor:
+    """The tensor with this floating element type; as it was when its own is known and not a floating one."""
+    if tensor.dtype is not None and "float" not in tensor.dtype:
+        return tensor
+    return replace(tensor, dtype=dtype)
 
 
 def _without_steps(tensor: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from archlint.errors import ReadError
 from archlint.formats.base import MAX_NODES
 from archlint.formats.keras.raw import Raw
 from archlint.graph import Attr, Graph, Node, Origin, Param, Shape, TensorType
-from archlint.ops import TABLE, outputs_of, weights_of
+from archlint.ops import TABLE, has_trait, outputs_of, weights_of
 from archlint.ops.base import UNKNOWN, Tensor
 
 MAX_MODEL_DEPTH = 64
@@ -31,11 +31,15 @@ class Val(str):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who holds the params of a node: prefix of their names, element type, whether they are trained."""
+    """Who holds the params of a node: prefix of their names, element type, whether they are trained.
+
+    ``computed`` is the element type of the node's floating outputs; None when the file does not say.
+    """
 
     name: str
     dtype: str = "float32"
     trainable: bool = True
+    computed: str | None = None
 
 
 @dataclass(slots=True)
@@ -107,9 +111,12 @@ class Builder:
         node = Node(name, op, tuple(str(value) for value in inputs), tuple(made), kept, (), (), origin)
         ins = [self.tensors.get(value, UNKNOWN) for value in inputs]
         params = (*self._weights(node, ins, owner), *extra)
-        self.nodes.append(replace(node, params=params) if params else node)
-        known = op in TABLE
-        outs = list(outputs_of(self.nodes[-1], ins)) if known else []
+        node = replace(node, params=params) if params else node
+        outs: Sequence[Tensor] = outputs_of(node, ins) if op in TABLE else ()
+        if owner.computed is not None and _differs(node, outs, owner.computed):
+            node = replace(node, attrs={**kept, "compute_dtype": owner.computed})
+            outs = outputs_of(node, ins)
+        self.nodes.append(node)
         for value, out in zip(made, [*outs, *[UNKNOWN] * outputs], strict=False):
             self.tensors[value] = out
         return [Val(value) for value in made]
@@ -192,6 +199,17 @@ class Builder:
             used.update(node.inputs)
             kept.append(node)
         return tuple(reversed(kept))
+
+
+def _differs(node: Node, outs: Sequence[Tensor], computed: str) -> bool:
+    """Whether the inputs' types alone would give a floating output another type than the layer computes in.
+
+    What an unknown type would be is taken to be float32, so that only policies of other types are stated.
+    """
+    if node.op == "Constant" or has_trait(node, "unknown"):
+        return False
+    kinds = [out.dtype or "float32" for out in outs]
+    return any("float" in kind and kind != computed for kind in kinds)
 
 
 def _without_defaults(op: str, attrs: Mapping[str, Attr]) -> dict[str, Attr]:

@@ -22,7 +22,8 @@ MAX_ARG_DEPTH = 24
 class Layer:
     """A layer as the config states it: class, name, where its models nest, and whether it is trained.
 
-    ``group`` is the path of its weights in ``model.weights.h5``.
+    ``group`` is the path of its weights in ``model.weights.h5``, ``dtype`` the element type of its weights,
+    ``computed`` the one that it computes in, None when the config does not say.
     """
 
     cls: str
@@ -34,6 +35,7 @@ class Layer:
     dtype: str = "float32"
     custom: bool = False
     group: tuple[str, ...] = ()
+    computed: str | None = None
 
     @property
     def path(self) -> str:
@@ -115,7 +117,7 @@ class Call:
             settings["time_distributed"] = True
         origin = Origin(self.layer.cls, (*self.layer.parents, self.layer.name))
         prefix = holder or name
-        owner = Owner(prefix, self.layer.dtype, self.layer.trainable)
+        owner = Owner(prefix, self.layer.dtype, self.layer.trainable, self.layer.computed)
         ins = self.inputs if inputs is None else inputs
         return self.builder.add(name, op, ins, settings, origin, owner, extra, outputs)
 

@@ -76,13 +76,25 @@ def modern(cls: str, config: Raw, keras_major: int) -> Raw:
 
 def variable_dtype(config: Raw) -> str:
     """Element type of a layer's weights under its dtype policy; "float32" unless stated."""
+    name = _policy(config) or "float32"
+    return "float32" if name.startswith("mixed_") else name
+
+
+def compute_dtype(config: Raw) -> str | None:
+    """Element type that a layer computes in under its dtype policy; None unless one is stated.
+
+    Source: keras/src/dtype_policies/dtype_policy.py: "mixed_float16" computes in float16, keeps float32.
+    """
+    name = (_policy(config) or "").removeprefix("mixed_")
+    return name if "float" in name else None
+
+
+def _policy(config: Raw) -> str | None:
+    """Name of the dtype policy that a layer states, without the quantisation on top of it."""
     policy = config["dtype"] if isinstance(config.value, dict) else config
     if isinstance(policy.value, dict):
         inner = policy["config"]
         if isinstance(inner.value, dict):
             policy = inner["name"] if "name" in inner else inner["source_name"]
     name = policy.value
-    if not isinstance(name, str):
-        return "float32"
-    name = name.rsplit("_from_", 1)[-1]
-    return "float32" if name.startswith("mixed_") or not name else name
+    return name.rsplit("_from_", 1)[-1] or None if isinstance(name, str) else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from archlint.formats.keras.builder import Builder, Val
 from archlint.formats.keras.call import Layer
-from archlint.formats.keras.dialects import modern, variable_dtype
+from archlint.formats.keras.dialects import compute_dtype, modern, variable_dtype
 from archlint.formats.keras.nodes.operands import is_op
 from archlint.formats.keras.raw import Raw
 from archlint.graph import Shape, TensorType
@@ -40,7 +40,7 @@ def layer_of(raw: Raw, builder: Builder, parents: tuple[str, ...], trainable: bo
     name = raw.first("name").value or (config["name"].value if isinstance(config.value, dict) else None)
     package, _, short = cls.rpartition(">")
     module = raw["module"].text("")
-    return Layer(
+    layer = Layer(
         short,
         name if isinstance(name, str) and name else short.lower(),
         raw,
@@ -50,6 +50,8 @@ def layer_of(raw: Raw, builder: Builder, parents: tuple[str, ...], trainable: bo
         variable_dtype(config),
         bool(package) or not (module == "" or _ships_with_keras(module)),
     )
+    # An op that stands as a node of its own casts nothing, whatever policy was set around it.
+    return layer if is_op(layer) else replace(layer, computed=compute_dtype(config))
 
 
 def _ships_with_keras(module: str) -> bool:
