@@ -12,16 +12,7 @@ ORDERS = ("torch", "torch-matmul", "tf2onnx", "tf2onnx-relu", "channels-last")
 """Flatten of NCHW into Gemm transB=1 or MatMul; transposed to NHWC first; a map that is NHWC as it comes."""
 
 _ACTIVATIONS = ("Relu", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Softplus", None)
-_BETWEEN = (
-    (),
-    ("norm",),
-    ("drop",),
-    ("Relu",),
-    ("norm", "drop"),
-    ("drop", "norm"),
-    ("Relu", "norm"),
-    ("norm", "Tanh"),
-)
+_BETWEEN = ("", "norm", "drop", "Relu", "norm drop", "drop norm", "Relu norm", "norm Tanh")
 
 
 @dataclass
