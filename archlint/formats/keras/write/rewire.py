@@ -8,6 +8,7 @@ from typing import Any
 from archlint.errors import PatchError
 from archlint.formats.keras.write.change import Change, outside
 from archlint.formats.keras.write.entries import Site, dialect_of, entry_of
+from archlint.formats.keras.write.order import loaded_order
 from archlint.formats.keras.write.references import Index, fresh_call, references
 from archlint.formats.keras.write.tree import Address, Config, Container, is_input, name_of
 from archlint.formats.keras.write.wires import Wires
@@ -33,6 +34,14 @@ class Rewiring:
             (path, name): 1 if one.sequential else len(entry.get("inbound_nodes") or [])
             for path, one in models.items()
             for name, entry in one.by_name.items()
+        }
+
+        self._loaded = {
+            path: loaded_order(
+                one.layers, one.entry["config"]["input_layers"], one.entry["config"]["output_layers"]
+            )
+            for path, one in models.items()
+            if not one.sequential
         }
 
     def run(self) -> None:
@@ -213,7 +222,7 @@ class Rewiring:
                 many = len(self.change.new[key][0].inputs) > 1 or self.change.new[key][0].op in _MERGING
                 entry["inbound_nodes"] = [fresh_call(index, self.reads(model, entry), tensors, many)]
         self._set_outputs(model, index)
-        model.layers = self._placed(model, entries)
+        model.layers = self._ordered(model, entries)
 
     def _replaced(self, model: Container, entry: Config) -> Mapping[str, str] | None:
         """Value → what a layer reads in its place; None when its arguments have to be said anew."""
@@ -250,6 +259,23 @@ class Rewiring:
                 raise PatchError(f"the model '{'/'.join(model.path)}' would no longer give '{ref.layer}'")
             if value is not None and index.place(value)[:2] != (ref.layer, ref.output):
                 ref.point(index, value, "/".join(model.path), {}, False)
+
+    def _ordered(self, model: Container, entries: list[Config]) -> list[Config]:
+        """The layers in the order in which Keras will list them, by which it numbers their weights.
+
+        A config in another order than Keras gives it was not written by Keras; it keeps its order, with new
+        layers behind what they read.
+        """
+        config = model.entry["config"]
+        found = self._placed(model, entries)
+        if [name_of(entry) for entry in model.layers] != self._loaded[model.path]:
+            return found
+        names = loaded_order(found, config["input_layers"], config["output_layers"])
+        by_name = {name_of(entry): entry for entry in found}
+        lost = next((name for name, entry in by_name.items() if name not in names), None)
+        if lost is not None:
+            raise PatchError(f"nothing would read '{lost}' any more, and Keras drops such layers")
+        return [by_name[name] for name in names]
 
     def _placed(self, model: Container, entries: list[Config]) -> list[Config]:
         """The layers in the order of the file, new ones behind what they read."""
