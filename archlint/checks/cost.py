@@ -54,14 +54,19 @@ def _is_float64(facts: Facts, node: Node) -> bool:
     return facts.tensor(node.outputs[0]).dtype == "float64" and bool(facts.macs_of(node))
 
 
-@check(nodes={"node": "the node that runs at the peak"}, values={"weights": "bytes of the weights"})
+@check(
+    nodes={"node": "the node that runs at the peak"},
+    values={"weights": "bytes of the weights", "attends": "whether the node is part of attention"},
+)
 def activation_peak(facts: Facts) -> Iterator[Match | Unsure]:
     """Where the most activations are alive at once."""
     node = facts.activation_peak_at
     if node is None:
         yield Unsure(None, "the size of some activation is unknown")
     else:
-        yield Match({"node": node}, {"weights": 4 * facts.params if facts.params_exact else None})
+        attends = has_trait(node, "attention") or node.op in ("Softmax", "MatMul", "Einsum")
+        weights = 4 * facts.params if facts.params_exact else None
+        yield Match({"node": node}, {"weights": weights, "attends": attends})
 
 
 @check(

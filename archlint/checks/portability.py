@@ -202,10 +202,18 @@ def opaque_names(facts: Facts) -> Iterator[Match | Unsure]:
     }
 )
 def fixed_batches(facts: Facts) -> Iterator[Match | Unsure]:
-    """The batch that all inputs are fixed to; nothing when they differ, or when one is open."""
+    """The batch that all inputs are fixed to; nothing when they differ, one is open, or it is time."""
+    if any(_is_time_first(facts, name) for name, _ in facts.graph.inputs):
+        return
     shapes = [(name, type_.shape) for name, type_ in facts.graph.inputs]
     sizes = {shape[0] if shape else None for _, shape in shapes}
     batch = sizes.pop() if len(sizes) == 1 else None
     if isinstance(batch, int):
         stateful = any(node.attrs.get("stateful") is True for node in facts.graph.nodes)
         yield Match({}, {"name": shapes[0][0], "batch": batch, "stateful": stateful})
+
+
+def _is_time_first(facts: Facts, name: str) -> bool:
+    """Whether a recurrent layer takes the first axis of an input for the steps, as ONNX and PyTorch do."""
+    readers = facts.graph.consumers.get(name, ())
+    return any(has_trait(node, "recurrent") and attr(node, "time_axis") == 0 for node in readers)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure, check, maps
 from archlint.checks.heads import after, is_plain
+from archlint.checks.orientation import swapped_images
 from archlint.graph import Attr, Node
 from archlint.ops import has_trait
 
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 )
 def fixed_only_by_flatten(facts: Facts) -> Iterator[Match | Unsure]:
     """The flattenings of a model whose image size nothing else fixes; sequences are left out."""
-    images = [(name, axes) for name, axes in facts.spatial_inputs if len(axes) >= 2]
+    # Of an image whose axes are swapped, what looks like its size is not: image-axes-swapped says so.
+    swapped = {match.values["input"] for match in swapped_images(facts) if isinstance(match, Match)}
+    images = [(name, axes) for name, axes in facts.spatial_inputs if len(axes) >= 2 and name not in swapped]
     blockers = facts.spatial_blockers if images else ()
     if not blockers or any(blocker.maker is None or blocker.maker.op != "Flatten" for blocker in blockers):
         return

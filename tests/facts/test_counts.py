@@ -151,7 +151,7 @@ def test_bytes_of_a_value_are_those_of_one_sample() -> None:
 
 
 def test_the_peak_is_where_most_values_live_at_once() -> None:
-    # In floats: x 4, a 8, b 8, c 2; a and b live while c is made.
+    # In floats: x 4, a 8, b 8, c 16; a is read again for c, so b cannot take its memory.
     facts = facts_of("""
         input x float32[N,4]
         a = Dense(x) units=8
@@ -172,7 +172,45 @@ def test_reshapes_and_dropout_share_the_memory_of_their_input() -> None:
         y = Relu(d)
         output y
     """)
+    # x belongs to the caller, so y does not write over it.
     assert facts.activation_peak == (16 + 16) * 4
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "b = Relu(a)",
+        "b = BatchNormalization(a)",
+        "b = Add(a, a)",
+    ],
+)
+def test_an_elementwise_node_writes_over_what_nothing_reads_after_it(line: str) -> None:
+    facts = facts_of(f"""
+        input x float32[N,4]
+        a = Dense(x) units=100
+        {line}
+        d = Dense(b) units=2
+        output d
+    """)
+    assert facts.activation_peak == (100 + 4) * 4
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "b = Dense(a) units=100",
+        "b = Softmax(a)",
+        "b = Cast(a) to=int32",
+    ],
+)
+def test_other_nodes_have_memory_of_their_own(line: str) -> None:
+    graph = f"input x float32[N,4]\na = Dense(x) units=100\n{line}\nd = Dense(b) units=2\noutput d"
+    assert facts_of(graph).activation_peak == (100 + 100) * 4
+
+
+def test_an_output_of_the_model_is_not_written_over() -> None:
+    graph = "input x float32[N,4]\na = Dense(x) units=100\nb = Relu(a)\noutput a b"
+    assert facts_of(graph).activation_peak == (100 + 100) * 4
 
 
 def test_a_skip_connection_keeps_its_value_alive() -> None:
@@ -184,7 +222,8 @@ def test_a_skip_connection_keeps_its_value_alive() -> None:
         y = Add(c, x)
         output y
     """)
-    assert facts.activation_peak == 3 * 40
+    # c takes the memory of b, b that of a, and y that of c; x stays.
+    assert facts.activation_peak == 2 * 40
 
 
 def test_the_peak_is_unknown_when_a_size_is() -> None:
