@@ -12,7 +12,7 @@ from archlint.choice import Options, chosen
 from archlint.engine import Outcome, RuleSet, load, run
 from archlint.errors import ReadError, UsageError
 from archlint.facts import Facts
-from archlint.findings import SEVERITIES, FileReport, Port, Problem, Report
+from archlint.findings import SEVERITIES, FileReport, Finding, Port, Problem, Report
 from archlint.formats import Found, ModelFile, find, open_weights, read, scan
 from archlint.graph import Graph, Node
 from archlint.settings import Settings
@@ -80,12 +80,17 @@ def exit_code(report: Report, fail_on: str) -> int:
         return 3
     if any(file.problem or file.crashes for file in report.files):
         return 2
+    return int(any(is_as_bad(file.findings, fail_on) for file in report.files))
+
+
+def is_as_bad(findings: Sequence[Finding], fail_on: str) -> bool:
+    """Whether one of the findings is as bad as a severity, or worse; nothing is as bad as "never"."""
     failing = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on != "never" else ()
-    return int(any(finding.severity in failing for file in report.files for finding in file.findings))
+    return any(finding.severity in failing for finding in findings)
 
 
-def facts_of(path: str, weights: bool = False) -> Facts:
-    """The facts of the one model at a path, those about its weights only when asked for.
+def read_one(path: str) -> tuple[ModelFile, Graph]:
+    """The one model at a path: its file and its graph.
 
     Raises:
         ReadError: it cannot be read.
@@ -96,8 +101,37 @@ def facts_of(path: str, weights: bool = False) -> Facts:
         raise UsageError(f"{path}: this folder holds {len(found)} models; name one")
     if isinstance(found[0], ReadError):
         raise found[0]
-    graph = read(found[0])
-    return Facts(graph, found[0].size_bytes, open_weights(found[0], graph) if weights else None)
+    return found[0], read(found[0])
+
+
+def facts_of(path: str, weights: bool = False) -> Facts:
+    """The facts of the one model at a path, those about its weights only when asked for.
+
+    Raises:
+        ReadError: it cannot be read.
+        UsageError: the path is a folder that holds no model, or several.
+    """
+    file, graph = read_one(path)
+    return Facts(graph, file.size_bytes, open_weights(file, graph) if weights else None)
+
+
+def wants_weights(graph: Graph, rules: RuleSet, asked: bool | None) -> bool:
+    """Whether rules are to read the weights of a model: as asked, or, when not said, if they are few."""
+    few = _weight_bytes(graph) <= FREE_WEIGHT_BYTES if asked is None else asked
+    return few and any("weights" in rule.requires for rule in rules)
+
+
+def refuse_stray(file: ModelFile, graph: Graph) -> None:
+    """Nothing, when all weights lie where they may be read.
+
+    Raises:
+        ReadError: they are said to be where no tool should be sent to read them.
+    """
+    for key, why in _REFUSED.items():
+        locations = graph.metadata.get(key)
+        if isinstance(locations, tuple):
+            what = f"its weights are said to be in '{locations[0]}', {why}; that is refused"
+            raise ReadError(file.path, "external data", what)
 
 
 def _row(entry: Found, rules: RuleSet, options: Options, weights: bool | None, debug: bool) -> FileReport:
@@ -145,10 +179,8 @@ def _hazardous(file: ModelFile, rules: RuleSet, options: Options) -> Outcome:
 
 def _judged(file: ModelFile, rules: RuleSet, options: Options, weights: bool | None) -> FileReport:
     graph = read(file)
-    _refuse(file, graph)
-    wanted = any("weights" in rule.requires for rule in rules) and (
-        _weight_bytes(graph) <= FREE_WEIGHT_BYTES if weights is None else weights
-    )
+    refuse_stray(file, graph)
+    wanted = wants_weights(graph, rules, weights)
     facts = Facts(graph, file.size_bytes, open_weights(file, graph) if wanted else None)
     outcome = run(rules, facts, options)
     return FileReport(
@@ -174,15 +206,6 @@ _REFUSED = {
     "external_data_out_of_range": "where that file has no such bytes",
 }
 """What the ONNX reader found of external data → why no tool should be sent to read it."""
-
-
-def _refuse(file: ModelFile, graph: Graph) -> None:
-    """Raises ReadError if the weights of a model are said to be where they must not be read."""
-    for key, why in _REFUSED.items():
-        locations = graph.metadata.get(key)
-        if isinstance(locations, tuple):
-            what = f"its weights are said to be in '{locations[0]}', {why}; that is refused"
-            raise ReadError(file.path, "external data", what)
 
 
 _NOTES = {

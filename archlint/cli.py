@@ -9,13 +9,14 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
 from archlint import __version__
+from archlint.commands.fix import fix
 from archlint.errors import ArchlintError
-from archlint.options import Source, options_of_rules, rule_folders
+from archlint.options import Source, options_of_rules, rule_folders, wants_colour, words
 
 if TYPE_CHECKING:
     from archlint.engine import RuleSet
@@ -96,10 +97,10 @@ def check(
     from archlint.reporters import View, render
 
     settings = source.settings().overruled(
-        select=_words(select),
-        extend_select=_words(extend),
-        ignore=_words(ignore),
-        target=_words(target),
+        select=words(select),
+        extend_select=words(extend),
+        ignore=words(ignore),
+        target=words(target),
         fail_on=fail_on,
         weights=weights,
     )
@@ -116,7 +117,7 @@ def check(
         )
     if not found:
         click.echo(f"archlint: no models in {', '.join(map(_shown, paths))}", err=True)
-    view = View(colour=_wants_colour(sys.stdout), detail=verbose - quiet)
+    view = View(colour=wants_colour(sys.stdout), detail=verbose - quiet)
     render(report, format_, sys.stdout, view)
     return exit_code(report, settings.fail_on)
 
@@ -161,11 +162,11 @@ def rule(name: str, source: Source) -> None:
 def rules(vocabulary: bool, format_: str, docs: str | None, source: Source) -> None:
     """List all rules."""
     from archlint.engine import listed, write_pages
-    from archlint.engine import vocabulary as words
+    from archlint.engine import vocabulary as listing
     from archlint.reporters.view import plural
 
     if vocabulary:
-        click.echo(words())
+        click.echo(listing())
     elif docs is not None:
         click.echo(f"{plural(write_pages(source.rules(), docs), 'page')} in {docs}")
     else:
@@ -183,7 +184,7 @@ def explain(name: str, model: str, source: Source, options: tuple[str, ...], tar
     from archlint.engine import explain as explained
     from archlint.engine import find, load
 
-    settings = source.settings().overruled(target=_words(target))
+    settings = source.settings().overruled(target=words(target))
     picked = chosen(load(settings.rules), replace(settings, select=("all",), ignore=()), options)
     wanted = find(picked.rules, name)
     facts = _facts(model, weights="weights" in wanted.requires)
@@ -225,6 +226,9 @@ def test(folders: tuple[str, ...], verbose: bool) -> int:
     return FINDINGS if failed else 0
 
 
+archlint.add_command(fix)
+
+
 def _loaded(folders: Sequence[str], builtin: bool = True) -> RuleSet:
     from pathlib import Path
 
@@ -237,11 +241,6 @@ def _facts(path: str, weights: bool = False) -> Facts:
     from archlint.api import facts_of
 
     return facts_of(path, weights)
-
-
-def _words(values: Sequence[str]) -> list[str]:
-    """Values of a repeatable option, each of which may hold several words: ``--select head,graph``."""
-    return [word for value in values for word in value.replace(",", " ").split()]
 
 
 def _value(value: object) -> str:
@@ -257,13 +256,6 @@ def _shown(path: str) -> str:
     from archlint.reporters.view import printable
 
     return printable(path)
-
-
-def _wants_colour(stream: IO[str]) -> bool:
-    """Source: https://no-color.org and https://force-color.org; NO_COLOR wins."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def _progress(count: int) -> AbstractContextManager[Callable[[], None]]:

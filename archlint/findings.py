@@ -102,3 +102,66 @@ class Report:
 
     files: tuple[FileReport, ...]
     rules: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A finding that archlint has a fix for, and what became of it; ``reason`` is None when it was made.
+
+    ``params_saved`` and ``macs_saved`` are how many fewer there are after the fix (negative: more), None
+    when it was not made or they are not known.
+    """
+
+    finding: Finding
+    fix: Fix
+    reason: str | None = None
+    params_saved: int | None = None
+    macs_saved: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a model amounts to: parameters, MACs (batch of one), and bytes of its file; None is not known."""
+
+    params: int | None
+    macs: int | None
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How a patched file was compared with its original in the framework's own runtime.
+
+    ``draws`` random inputs gave outputs at most ``absolute`` apart, which is ``relative`` of the largest
+    output of that input; ``larger`` are input sizes, free only now, at which the patched model ran.
+    ``reason`` says why nothing was compared; ``runtime`` is then None or what was tried.
+    """
+
+    runtime: str | None = None
+    draws: int = 0
+    absolute: float = 0.0
+    relative: float = 0.0
+    larger: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What ``archlint fix`` did to one model; ``out`` is None when nothing was written.
+
+    ``attempts`` are the fixes that were made, in their order, then those that were not. ``remaining`` are
+    the findings of the patched model.
+    """
+
+    path: str
+    attempts: tuple[Attempt, ...]
+    before: Totals
+    after: Totals
+    remaining: tuple[Finding, ...] = ()
+    out: str | None = None
+    proof: Proof = Proof()
+
+    @property
+    def made(self) -> tuple[Attempt, ...]:
+        """The fixes that were made."""
+        return tuple(attempt for attempt in self.attempts if attempt.reason is None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 import click
 
@@ -59,6 +60,18 @@ def options_of_rules(command: _Command) -> _Command:
         help="Set an option of a rule (repeatable).",
     )
     return target(option(command))
+
+
+def words(values: Sequence[str]) -> list[str]:
+    """Values of a repeatable option, each of which may hold several words: ``--select head,graph``."""
+    return [word for value in values for word in value.replace(",", " ").split()]
+
+
+def wants_colour(stream: IO[str]) -> bool:
+    """Source: https://no-color.org and https://force-color.org; NO_COLOR wins."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
 
 @dataclass(frozen=True, slots=True)

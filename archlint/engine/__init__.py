@@ -6,6 +6,7 @@
     outcome.findings, outcome.silences, outcome.crashes                   # archlint.findings types
 
     describe(rule) -> str        listing(rules) -> str        vocabulary() -> str
+    judge(rules, facts) -> Tally, place by place        offers(rules, facts) -> what rewrites could do
     explain(rule, facts) -> str        run_examples(rules) -> tuple[ExampleResult, ...]
 
 ``load`` raises RuleError (all faulty files, with line and caret), ``selection`` and ``run`` UsageError
@@ -21,12 +22,13 @@ from typing import TYPE_CHECKING
 from archlint.engine.choose import check_options, find, option_in, selection, with_levels
 from archlint.engine.load import builtin_folder, load
 from archlint.engine.rule import Example, Option, Outcome, Rule, RuleSet
-from archlint.engine.run import run
+from archlint.engine.run import Tally, judge, outcome, run
 
 if TYPE_CHECKING:
     from archlint.engine.about import describe, listing, vocabulary
     from archlint.engine.examples import ExampleResult, run_examples
     from archlint.engine.manual import listed, pages, write_pages
+    from archlint.engine.offers import Offer, offers, offers_at
     from archlint.engine.trace import explain
 
 _WHEN_ASKED_FOR = {
@@ -36,6 +38,9 @@ _WHEN_ASKED_FOR = {
     "ExampleResult": "examples",
     "run_examples": "examples",
     "explain": "trace",
+    "Offer": "offers",
+    "offers": "offers",
+    "offers_at": "offers",
     "listed": "manual",
     "pages": "manual",
     "write_pages": "manual",
@@ -52,19 +57,25 @@ def __getattr__(name: str) -> object:
 __all__ = [
     "Example",
     "ExampleResult",
+    "Offer",
     "Option",
     "Outcome",
     "Rule",
     "RuleSet",
+    "Tally",
     "builtin_folder",
     "check_options",
     "describe",
     "explain",
     "find",
+    "judge",
     "listed",
     "listing",
     "load",
+    "offers",
+    "offers_at",
     "option_in",
+    "outcome",
     "pages",
     "run",
     "run_examples",

@@ -48,7 +48,11 @@ def run(rules: RuleSet, facts: Facts, options: Mapping[str, Mapping[str, Attr]] 
 
     Raises: UsageError: an option that does not exist or a value it cannot have.
     """
-    tally = judge(rules, facts, options)
+    return outcome(rules, judge(rules, facts, options))
+
+
+def outcome(rules: RuleSet, tally: Tally) -> Outcome:
+    """What was seen as findings, in order, places joined where their rule joins them."""
     kept = ordered(_joined(rules, tally.places))
     return Outcome(tuple(place.finding for place in kept), tuple(tally.silences), tuple(tally.crashes))
 

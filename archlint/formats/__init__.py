@@ -6,11 +6,12 @@ imports onnx, and none of them is paid for by ``archlint --help``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from archlint.formats.base import ModelFile, Reader, Scanner
+from archlint.errors import PatchError
+from archlint.formats.base import ModelFile, Reader, Scanner, Writer
 from archlint.formats.find import Found, find
-from archlint.graph import Graph, Hazard, Weights
+from archlint.graph import Edit, Graph, Hazard, Weights
 
 
 def _keras() -> tuple[Reader, Scanner]:
@@ -66,6 +67,28 @@ def open_weights(file: ModelFile, graph: Graph) -> Weights | None:
     return None if opener is None else opener(file, graph)
 
 
+def _keras_writer() -> Writer:
+    from archlint.formats.keras.write import write
+
+    return write
+
+
+def _onnx_writer() -> Writer:
+    from archlint.formats.onnx.write import write
+
+    return write
+
+
+WRITERS: Mapping[str, Callable[[], Writer]] = {
+    "keras": _keras_writer,
+    "keras-folder": _keras_writer,
+    "keras-h5": _keras_writer,
+    "keras-json": _keras_writer,
+    "onnx": _onnx_writer,
+}
+"""Format → what loads its writer; files of other formats can only be read."""
+
+
 def read(file: ModelFile) -> Graph:
     """The graph in a model file.
 
@@ -73,6 +96,21 @@ def read(file: ModelFile) -> Graph:
         ReadError: the file cannot be judged; says where in it, what was expected and what to do.
     """
     return READERS[file.format]()[0](file)
+
+
+def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str) -> None:
+    """Writes ``apply(graph, edits)`` to ``out``, where ``graph`` is what was read from ``file``.
+
+    What was written has been read back and is the graph that was asked for. The original stays as it is,
+    unless ``out`` is its path.
+
+    Raises:
+        PatchError: the format has no writer, or no way to say an edit; nothing is left behind.
+    """
+    loader = WRITERS.get(file.format)
+    if loader is None:
+        raise PatchError(f"{file.path}: files of the format {file.format} cannot be written")
+    loader()(file, graph, edits, out)
 
 
 def scan(file: ModelFile) -> tuple[Hazard, ...]:
@@ -83,4 +121,4 @@ def scan(file: ModelFile) -> tuple[Hazard, ...]:
     return READERS[file.format]()[1](file)
 
 
-__all__ = ["READERS", "Found", "ModelFile", "find", "open_weights", "read"]
+__all__ = ["READERS", "WRITERS", "Found", "ModelFile", "find", "open_weights", "read", "write"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from archlint.graph import Graph, Hazard
+from archlint.graph import Edit, Graph, Hazard
 
 MAX_TEXT_BYTES = 256 * 2**20
 """Largest architecture text (JSON) or weight-free ONNX structure that is read; the largest seen is 0.7 MB."""
@@ -65,3 +65,11 @@ Raises:
 Scanner = Callable[[ModelFile], tuple[Hazard, ...]]
 """Looks for hazards in a file that a reader refused, as far as its structure goes; runs and follows
 nothing."""
+
+Writer = Callable[[ModelFile, Graph, Sequence[Edit], str], None]
+"""Writes what edits of the graph of a file make of it to a path, reads it back, and leaves nothing behind
+when that is not the graph that was asked for.
+
+Raises:
+    PatchError: the format cannot say it; says what.
+"""

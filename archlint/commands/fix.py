@@ -1,0 +1,94 @@
+"""``archlint fix``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from archlint.options import Source, options_of_rules, rule_folders, wants_colour, words
+
+
+@click.command()
+@click.argument("model")
+@click.option("-o", "--output", metavar="OUT", help="Where the patched model goes.  [default: MODEL.fixed.…]")
+@click.option("--in-place", is_flag=True, help="Put the patched model in the place of the original.")
+@click.option("--diff", is_flag=True, help="Only show the layers before and after; write nothing.")
+@click.option("--select", multiple=True, metavar="RULE", help="Fix only findings of these rules.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Leave the findings of these rules.")
+@click.option("--unsafe-fixes", "unsafe", is_flag=True, help="Also fixes after which it has to be trained.")
+@click.option(
+    "--inference", is_flag=True, help="Also fixes that are exact only as long as it is not trained."
+)
+@click.option(
+    "--verify",
+    type=click.Choice(["auto", "require", "off"]),
+    default="auto",
+    show_default=True,
+    help="Run both models and compare their outputs: if their framework is installed, in any case, or not.",
+)
+@options_of_rules
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "info", "never"]),
+    help="Exit with 1 if something at least this bad is left.  [default: warning]",
+)
+@click.option(
+    "--weights/--no-weights",
+    default=None,
+    help="Let rules read the weights, or not.  [default: if a model has at most 16 MB of them]",
+)
+@rule_folders
+@click.option("-q", "--quiet", is_flag=True, help="Only the fixes that were made, and the result.")
+def fix(
+    model: str,
+    output: str | None,
+    in_place: bool,
+    diff: bool,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    unsafe: bool,
+    inference: bool,
+    verify: str,
+    options: tuple[str, ...],
+    target: tuple[str, ...],
+    fail_on: str | None,
+    weights: bool | None,
+    source: Source,
+    quiet: bool,
+) -> int:
+    """Write a patched copy of a model, and prove it.
+
+    Without an option only fixes are made that keep what the model computes.
+
+    \b
+    Exit codes: 0  nothing is left that is as bad as --fail-on; with --diff: nothing would change
+                1  something is; with --diff: something would change
+                2  something could not be done; nothing was written
+    """
+    from archlint.api import is_as_bad
+    from archlint.fixing import carry_out, plan
+    from archlint.reporters import View
+    from archlint.reporters.diff import render_diff
+    from archlint.reporters.patch import render_patch
+
+    settings = source.settings().overruled(target=words(target), fail_on=fail_on, weights=weights)
+    planned = plan(
+        model,
+        output,
+        in_place=in_place,
+        select=words(select),
+        ignore=words(ignore),
+        unsafe=unsafe,
+        inference=inference,
+        settings=settings,
+        options=options,
+    )
+    view = View(colour=wants_colour(sys.stdout), detail=-quiet)
+    if diff:
+        render_patch(planned.patch, sys.stdout, view)
+        render_diff(planned.before, planned.after, sys.stdout, view)
+        return int(bool(planned.patch.made))
+    patch = carry_out(planned, verify)
+    render_patch(patch, sys.stdout, view)
+    return int(is_as_bad(patch.remaining, settings.fail_on))

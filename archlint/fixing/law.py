@@ -1,0 +1,57 @@
+"""What a fix may not do: leave its finding, or bring another that is as bad as what it solves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from archlint.engine import Tally
+from archlint.findings import SEVERITIES, Finding
+
+Key = tuple[str, str | None]
+"""Rule and node of a finding."""
+
+
+def objection(fixed: Finding, before: Tally, after: Tally, added: frozenset[str]) -> str | None:
+    """Why a fix is not to be made, as a sentence without a subject; None when nothing speaks against it.
+
+    What is new has to be milder than the worst of what is solved, so that a fix may turn a warning into an
+    info. ``added`` are the nodes that it puts in: a finding that was there before may now be at one of them.
+    Every fix that passes leaves fewer findings of the worst severity that it touches, so fixing ends.
+    """
+    was, now = _findings(before), _findings(after)
+    key = (fixed.rule, fixed.node)
+    if len(now.get(key, ())) >= len(was.get(key, ())):
+        return "the finding would still be there"
+    if len(after.crashes) > len(before.crashes):
+        return f"{after.crashes[-1].where} would fail: {after.crashes[-1].what}"
+    solved = [finding for place, rows in was.items() for finding in rows[len(now.get(place, ())) :]]
+    worst = min(_rank(finding) for finding in (fixed, *solved))
+    old, new = _counts(was), _counts(now)
+    for place, rows in now.items():
+        rule, node = place
+        grave = [finding for finding in rows if _rank(finding) <= worst]
+        known = sum(_rank(finding) <= worst for finding in was.get(place, ()))
+        moved = node in added and new[rule] <= old[rule] - (rule == fixed.rule)
+        if len(grave) > known and not moved:
+            at = f" at {node}" if node else ""
+            return f"it would bring the {grave[0].severity} {rule}{at}: {grave[0].message}"
+    return None
+
+
+def _rank(finding: Finding) -> int:
+    return SEVERITIES.index(finding.severity)
+
+
+def _findings(tally: Tally) -> Mapping[Key, list[Finding]]:
+    found: dict[Key, list[Finding]] = {}
+    for place in tally.places:
+        found.setdefault((place.finding.rule, place.finding.node), []).append(place.finding)
+    return found
+
+
+def _counts(found: Mapping[Key, list[Finding]]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for (rule, _), rows in found.items():
+        counts[rule] += len(rows)
+    return counts

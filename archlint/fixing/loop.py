@@ -1,0 +1,165 @@
+"""Fixes one at a time: choose, apply, look again, until nothing more is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass
+
+from archlint.choice import Options
+from archlint.engine import Offer, RuleSet, Tally, judge, offers_at
+from archlint.errors import PatchError
+from archlint.facts import Facts, WeightFacts
+from archlint.findings import Attempt, Finding, Fix
+from archlint.fixing.law import objection
+from archlint.fixing.weights import PatchedWeights, made_by, of_stored
+from archlint.graph import Edit, Graph, Node, Param, Splice, Weights, apply, validate
+
+MOST_FIXES = 1_000
+"""Fixes of one run; the largest exports seen have some 500 places to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which fixes are to be made: the rules whose findings count, and the levels that are allowed.
+
+    ``rules`` are those that judge the model; ``fixable`` are names among them whose findings are fixed.
+    """
+
+    rules: RuleSet
+    options: Options
+    fixable: frozenset[str]
+    retrain: bool = False
+    inference: bool = False
+
+    def refusal(self, offer: Offer) -> str | None:
+        """Why an offer is not taken, whatever the rewrite says; None when it may be."""
+        if offer.level == "retrain" and not self.retrain:
+            return "the weights lose their meaning; --unsafe-fixes makes it"
+        if offer.level == "calibrated":
+            return "it needs samples"
+        if offer.rewrite.inference and not self.inference:
+            return "training on would go otherwise; --inference makes it"
+        return None
+
+
+@dataclass(slots=True)
+class Model:
+    """A graph on its way through the fixes: what was read, and what the edits so far have made of it.
+
+    ``read_weights`` says whether rules may read weights; rewrites always may. ``params`` are those that the
+    file holds, by name.
+    """
+
+    facts: Facts
+    stored: Weights | None
+    read_weights: bool
+    params: Mapping[str, Param]
+    edits: tuple[Edit, ...] = ()
+
+    @classmethod
+    def of(cls, graph: Graph, size_bytes: int | None, stored: Weights | None, read_weights: bool) -> Model:
+        """A model as it was read."""
+        facts = Facts(graph, size_bytes, stored if read_weights else None)
+        return cls(facts, stored, read_weights, {param.name: param for param in _params(graph)})
+
+    def changed(self, edits: tuple[Edit, ...]) -> Model:
+        """The model after further edits.
+
+        Raises: PatchError: they cannot be applied, or what they make does not hold together.
+        """
+        graph = apply(self.facts.graph, edits)
+        problems = validate(graph)
+        if problems:
+            raise PatchError(f"the patched model would not hold together: {problems[0]}")
+        made = made_by(self.edits)
+        every = (*self.edits, *(of_stored(edit, made) for edit in edits))
+        weights = self.stored and PatchedWeights(self.stored, self.params, made_by(every))
+        facts = Facts(graph, self.facts.size_bytes, weights if self.read_weights else None)
+        return Model(facts, self.stored, self.read_weights, self.params, every)
+
+    @property
+    def for_rewrites(self) -> Facts:
+        """The same facts, with the weights."""
+        if self.facts.weights is not None or self.stored is None:
+            return self.facts
+        facts = copy(self.facts)
+        weights = PatchedWeights(self.stored, self.params, made_by(self.edits))
+        facts.weights = WeightFacts(facts.graph, weights)
+        return facts
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A model after its fixes, what the rules say of it, and what became of each fix."""
+
+    model: Model
+    tally: Tally
+    attempts: tuple[Attempt, ...]
+
+
+def mend(model: Model, wanted: Wanted) -> Mended:
+    """The model with every fix that is wanted, that its rewrite can make, and that nothing speaks against.
+
+    After each fix the changed graph is judged anew, so that no two fixes can be in each other's way. It ends,
+    since each leaves fewer findings of its severity or above.
+    """
+    tally = judge(wanted.rules, model.facts, wanted.options)
+    made: list[Attempt] = []
+    refused: dict[tuple[str, str | None, str], Attempt] = {}
+    while len(made) < MOST_FIXES:
+        step = _step(model, tally, wanted, refused)
+        if step is None:
+            return Mended(model, tally, (*made, *refused.values()))
+        model, tally, attempt = step
+        made.append(attempt)
+        # A reason may have gone with this fix, such as another reader of the same value.
+        refused.clear()
+    left = Attempt(made[-1].finding, made[-1].fix, f"{MOST_FIXES} fixes were made; run it again")
+    return Mended(model, tally, (*made, left))
+
+
+def _step(
+    model: Model, tally: Tally, wanted: Wanted, refused: dict[tuple[str, str | None, str], Attempt]
+) -> tuple[Model, Tally, Attempt] | None:
+    """The model after the first offer that can be taken; what could not is added to ``refused``."""
+    for offer in _offers(tally, wanted):
+        fix = Fix(offer.title, offer.level, True, offer.rewrite.inference)
+        key = (offer.finding.rule, offer.finding.node, offer.title)
+        reason = wanted.refusal(offer)
+        if reason is None:
+            try:
+                edits = offer.edits(model.for_rewrites)
+                after = model.changed(edits)
+                seen = judge(wanted.rules, after.facts, wanted.options)
+                reason = objection(offer.finding, tally, seen, _added(edits))
+            except PatchError as error:
+                reason = str(error)
+            if reason is None:
+                return after, seen, _attempt(offer.finding, fix, model.facts, after.facts)
+        refused[key] = Attempt(offer.finding, fix, reason)
+    return None
+
+
+def _offers(tally: Tally, wanted: Wanted) -> Iterator[Offer]:
+    places = [place for place in tally.places if place.finding.rule in wanted.fixable]
+    return offers_at(wanted.rules, places)
+
+
+def _attempt(finding: Finding, fix: Fix, before: Facts, after: Facts) -> Attempt:
+    known = before.params_exact and after.params_exact
+    params = before.params - after.params if known else None
+    macs = before.macs - after.macs if before.macs is not None and after.macs is not None else None
+    return Attempt(finding, fix, None, params, macs)
+
+
+def _added(edits: tuple[Edit, ...]) -> frozenset[str]:
+    return frozenset(node.name for edit in edits if isinstance(edit, Splice) for node in edit.added)
+
+
+def _params(graph: Graph) -> Iterator[Param]:
+    nodes: list[Node] = list(graph.nodes)
+    for node in nodes:
+        yield from node.params
+        for _, body in node.bodies:
+            nodes.extend(body.nodes)

@@ -1,0 +1,70 @@
+"""Model files as functions from arrays to arrays, in their own framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Arrays = list[NDArray[Any]]
+
+Function = Callable[[Sequence[str], "Arrays"], "Arrays"]
+"""Names and contents of the inputs → contents of the outputs."""
+
+
+def keras_function(path: str) -> Function:
+    """A Keras model in inference mode; nothing that the file holds as code is loaded."""
+    import keras
+
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+
+    def run(names: Sequence[str], arrays: Arrays) -> Arrays:
+        by_name = dict(zip(names, arrays, strict=True))
+        places = iter(arrays)
+        fed = keras.tree.map_structure(lambda held: by_name.get(held.name), model.input)
+        if any(value is None for value in keras.tree.flatten(fed)):
+            fed = keras.tree.map_structure(lambda _: next(places), model.input)
+        made = keras.tree.flatten(model(fed, training=False))
+        return [keras.ops.convert_to_numpy(value) for value in made]
+
+    return run
+
+
+def keras_name() -> str:
+    """The version of Keras, and of what it runs on."""
+    import keras
+
+    return f"keras {keras.__version__} on {keras.backend.backend()}"
+
+
+def onnx_function(path: str) -> Function:
+    """An ONNX model in ONNX Runtime on the CPU, without custom operators."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def run(names: Sequence[str], arrays: Arrays) -> Arrays:
+        found: Arrays = session.run(None, dict(zip(names, arrays, strict=True)))
+        return found
+
+    return run
+
+
+def onnx_name() -> str:
+    """The version of ONNX Runtime."""
+    import onnxruntime
+
+    return f"onnxruntime {onnxruntime.__version__}"
+
+
+RUNTIMES: Mapping[str, tuple[Callable[[], str], Callable[[str], Function]]] = {
+    "onnx": (onnx_name, onnx_function),
+    "keras": (keras_name, keras_function),
+    "keras-h5": (keras_name, keras_function),
+    "keras-folder": (keras_name, keras_function),
+}
+"""Format → its runtime's name and version, and what loads a file."""
