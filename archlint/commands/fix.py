@@ -87,7 +87,7 @@ def fix(
     view = View(colour=wants_colour(sys.stdout), detail=-quiet)
     if diff:
         render_patch(planned.patch, sys.stdout, view)
-        render_diff(planned.before, planned.after, sys.stdout, view)
+        render_diff(planned.before, planned.after_at_old_size, planned.after.graph, sys.stdout, view)
         return int(bool(planned.patch.made))
     patch = carry_out(planned, verify)
     render_patch(patch, sys.stdout, view)

@@ -11,7 +11,7 @@ from archlint.engine import RuleSet, judge, load, outcome, selection
 from archlint.errors import PatchError, UsageError
 from archlint.facts import Facts
 from archlint.findings import Patch, Totals
-from archlint.fixing.loop import Mended, Model, Wanted, mend
+from archlint.fixing.loop import Mended, Model, Wanted, at_size_of, mend
 from archlint.fixing.place import default_out, put
 from archlint.fixing.proof import VERIFY, Prover
 from archlint.formats import WRITERS, ModelFile, find, open_weights
@@ -41,6 +41,11 @@ class Plan:
     def after(self) -> Facts:
         """Facts about the patched model."""
         return self.mended.model.facts
+
+    @property
+    def after_at_old_size(self) -> Facts:
+        """Facts about the patched model at the input sizes of the original, even if they are free now."""
+        return at_size_of(self.before, self.after)
 
 
 def plan(
@@ -81,7 +86,9 @@ def plan(
     model = Model.of(graph, file.size_bytes, stored, wants_weights(graph, wanted.rules, settings.weights))
     mended = mend(model, wanted)
     remaining = outcome(wanted.rules, mended.tally).findings
-    patch = Patch(file.path, mended.attempts, _totals(model.facts), _totals(mended.model.facts), remaining)
+    after = at_size_of(model.facts, mended.model.facts)
+    totals = _totals(model.facts), replace(_totals(after), size_bytes=None)
+    patch = Patch(file.path, mended.attempts, *totals, remaining)
     place = file.path if in_place else out or default_out(file.path)
     return Plan(file, graph, mended, model.facts, patch, place)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archlint.choice import Options
 from archlint.engine import Offer, RuleSet, Tally, judge, offers_at
@@ -48,20 +48,21 @@ class Model:
     """A graph on its way through the fixes: what was read, and what the edits so far have made of it.
 
     ``read_weights`` says whether rules may read weights; rewrites always may. ``params`` are those that the
-    file holds, by name.
+    file holds, by name; ``root`` are the facts about the model as it was read.
     """
 
     facts: Facts
     stored: Weights | None
     read_weights: bool
     params: Mapping[str, Param]
+    root: Facts
     edits: tuple[Edit, ...] = ()
 
     @classmethod
     def of(cls, graph: Graph, size_bytes: int | None, stored: Weights | None, read_weights: bool) -> Model:
         """A model as it was read."""
         facts = Facts(graph, size_bytes, stored if read_weights else None)
-        return cls(facts, stored, read_weights, {param.name: param for param in _params(graph)})
+        return cls(facts, stored, read_weights, {param.name: param for param in _params(graph)}, facts)
 
     def changed(self, edits: tuple[Edit, ...]) -> Model:
         """The model after further edits.
@@ -76,7 +77,7 @@ class Model:
         every = (*self.edits, *(of_stored(edit, made) for edit in edits))
         weights = self.stored and PatchedWeights(self.stored, self.params, made_by(every))
         facts = Facts(graph, self.facts.size_bytes, weights if self.read_weights else None)
-        return Model(facts, self.stored, self.read_weights, self.params, every)
+        return Model(facts, self.stored, self.read_weights, self.params, self.root, every)
 
     @property
     def for_rewrites(self) -> Facts:
@@ -136,7 +137,7 @@ def _step(
             except PatchError as error:
                 reason = str(error)
             if reason is None:
-                return after, seen, _attempt(offer.finding, fix, model.facts, after.facts)
+                return after, seen, _attempt(offer.finding, fix, model.root, model.facts, after.facts)
         refused[key] = Attempt(offer.finding, fix, reason)
     return None
 
@@ -146,7 +147,15 @@ def _offers(tally: Tally, wanted: Wanted) -> Iterator[Offer]:
     return offers_at(wanted.rules, places)
 
 
-def _attempt(finding: Finding, fix: Fix, before: Facts, after: Facts) -> Attempt:
+def at_size_of(before: Facts, after: Facts) -> Facts:
+    """Facts about a changed graph at the input sizes that it had before."""
+    old = dict(before.graph.inputs)
+    inputs = tuple((name, old.get(name, type_)) for name, type_ in after.graph.inputs)
+    return after if inputs == after.graph.inputs else Facts(replace(after.graph, inputs=inputs))
+
+
+def _attempt(finding: Finding, fix: Fix, root: Facts, before: Facts, after: Facts) -> Attempt:
+    before, after = at_size_of(root, before), at_size_of(root, after)
     known = before.params_exact and after.params_exact
     params = before.params - after.params if known else None
     macs = before.macs - after.macs if before.macs is not None and after.macs is not None else None

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from typing import TextIO
 
 from archlint.facts import Facts
-from archlint.graph import Shape
+from archlint.graph import Graph, Shape
 from archlint.reporters.view import View, clipped
 
 CONTEXT = 2
@@ -19,9 +19,12 @@ Row = tuple[str, str, str, str]
 _HEAD: Row = ("name", "op", "output", "parameters")
 
 
-def render_diff(before: Facts, after: Facts, out: TextIO, view: View) -> None:
-    """Writes the rows that differ with their neighbours; nothing when no row differs."""
-    lines = list(diff(before, after))
+def render_diff(before: Facts, after: Facts, patched: Graph, out: TextIO, view: View) -> None:
+    """Writes the rows that differ with their neighbours; nothing when no row differs.
+
+    ``after`` are facts about the ``patched`` graph at the input sizes of ``before``, so that shapes compare.
+    """
+    lines = list(diff(rows(before, before.graph), rows(after, patched)))
     if not lines:
         return
     widths = [max(len(row[at]) for _, row in [("", _HEAD), *lines]) for at in range(len(_HEAD))]
@@ -34,9 +37,8 @@ def render_diff(before: Facts, after: Facts, out: TextIO, view: View) -> None:
 _STYLES = {"-": "error", "+": "info", "…": "dim"}
 
 
-def diff(before: Facts, after: Facts) -> Iterator[tuple[str, Row]]:
+def diff(old: Sequence[Row], new: Sequence[Row]) -> Iterator[tuple[str, Row]]:
     """Rows with "-" for what goes, "+" for what comes, " " for what stays, and "…" for rows left out."""
-    old, new = rows(before), rows(after)
     groups = SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(CONTEXT)
     end = 0
     for group in groups:
@@ -53,11 +55,10 @@ def diff(before: Facts, after: Facts) -> Iterator[tuple[str, Row]]:
         yield _left_out(len(old) - end)
 
 
-def rows(facts: Facts) -> Sequence[Row]:
-    """A row per input and node of a model, in its order."""
-    graph = facts.graph
+def rows(facts: Facts, graph: Graph) -> Sequence[Row]:
+    """A row per input of a graph, and per node of the one that the facts are about, in their order."""
     found = [(clipped(name), "input", _shape(tensor.shape), "") for name, tensor in graph.inputs]
-    for node in graph.nodes:
+    for node in facts.graph.nodes:
         params = facts.params_of(node)
         count = "?" if params is None else f"{params:,}" if params else ""
         found.append((clipped(node.name), node.op, _shape(facts.out_shape(node)), count))

@@ -14,19 +14,26 @@ _INDENT = " " * 11
 def render_patch(patch: Patch, out: TextIO, view: View) -> None:
     """Writes a block per finding that has a fix, and what came of it all."""
     out.write(view.paint("bold", clipped(patch.path)) + "\n")
+    last = None
     for attempt in patch.attempts:
         if view.detail >= 0 or attempt.reason is None:
-            for line in _attempt(attempt, view):
+            if attempt.finding != last:
+                out.write(_heading(attempt, view) + "\n")
+            last = attempt.finding
+            for line in _outcome(attempt, view):
                 out.write(line + "\n")
     for line in _result(patch, view):
         out.write(line + "\n")
 
 
-def _attempt(attempt: Attempt, view: View) -> Iterator[str]:
+def _heading(attempt: Attempt, view: View) -> str:
     finding = attempt.finding
     at = f" at {clipped(finding.node)}" if finding.node else ""
     severity = view.paint(finding.severity, f"{finding.severity:<8}")
-    yield f"  {severity} {view.paint('bold', finding.rule)}{at}"
+    return f"  {severity} {view.paint('bold', finding.rule)}{at}"
+
+
+def _outcome(attempt: Attempt, view: View) -> Iterator[str]:
     level = f"{attempt.fix.level}, inference only" if attempt.fix.inference else attempt.fix.level
     title = clipped(attempt.fix.title)
     if attempt.reason is None:

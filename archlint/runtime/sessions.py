@@ -20,12 +20,14 @@ def keras_function(path: str) -> Function:
 
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
 
+    # A Sequential model has one input and no nest of them; a functional one may take a dictionary.
+    nest = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
     def run(names: Sequence[str], arrays: Arrays) -> Arrays:
         by_name = dict(zip(names, arrays, strict=True))
-        places = iter(arrays)
-        fed = keras.tree.map_structure(lambda held: by_name.get(held.name), model.input)
-        if any(value is None for value in keras.tree.flatten(fed)):
-            fed = keras.tree.map_structure(lambda _: next(places), model.input)
+        if {held.name for held in keras.tree.flatten(nest)} != by_name.keys():
+            by_name = dict(zip((held.name for held in keras.tree.flatten(nest)), arrays, strict=True))
+        fed = keras.tree.map_structure(lambda held: by_name[held.name], nest)
         made = keras.tree.flatten(model(fed, training=False))
         return [keras.ops.convert_to_numpy(value) for value in made]
 
