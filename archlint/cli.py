@@ -213,9 +213,11 @@ def config(source: Source) -> None:
 def test(folders: tuple[str, ...], verbose: bool) -> int:
     """Run the examples of the built-in rules, or of those in folders of your own."""
     from archlint.engine import run_examples
+    from archlint.fixing.examples import run_fixed
     from archlint.reporters.view import plural
 
-    results = run_examples(_loaded(folders, builtin=not folders))
+    every = _loaded(folders, builtin=not folders)
+    results = run_fixed(every, run_examples(every))
     for result in results:
         if verbose or result.problem:
             place = f"{result.rule}, example {result.number} ({'flag' if result.flag else 'pass'})"

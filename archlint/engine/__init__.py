@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING
 from archlint.engine.choose import check_options, find, option_in, selection, with_levels
 from archlint.engine.load import builtin_folder, load
 from archlint.engine.rule import Example, Option, Outcome, Rule, RuleSet
-from archlint.engine.run import Tally, judge, outcome, run
+from archlint.engine.run import Place, Tally, judge, outcome, run
 
 if TYPE_CHECKING:
     from archlint.engine.about import describe, listing, vocabulary
     from archlint.engine.examples import ExampleResult, run_examples
     from archlint.engine.manual import listed, pages, write_pages
     from archlint.engine.offers import Offer, offers, offers_at
+    from archlint.engine.planted import Planted
     from archlint.engine.trace import explain
 
 _WHEN_ASKED_FOR = {
@@ -36,6 +37,7 @@ _WHEN_ASKED_FOR = {
     "listing": "about",
     "vocabulary": "about",
     "ExampleResult": "examples",
+    "Planted": "planted",
     "run_examples": "examples",
     "explain": "trace",
     "Offer": "offers",
@@ -60,6 +62,8 @@ __all__ = [
     "Offer",
     "Option",
     "Outcome",
+    "Place",
+    "Planted",
     "Rule",
     "RuleSet",
     "Tally",

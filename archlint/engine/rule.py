@@ -83,7 +83,10 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A model in the text notation that the rule must flag, or must pass, and what it must say."""
+    """A model in the text notation that the rule must flag, or must pass, and what it must say.
+
+    ``fixed`` is the model after the fixes of the rule, None where the example does not say it.
+    """
 
     flag: bool
     text: str
@@ -95,6 +98,7 @@ class Example:
     count: int | None = None
     options: Mapping[str, Attr] = field(default_factory=dict)
     weights: Mapping[str, object] = field(default_factory=dict)
+    fixed: Graph | None = None
 
     @property
     def shown(self) -> str:

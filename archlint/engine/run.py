@@ -31,11 +31,15 @@ class Place:
 
 @dataclass(slots=True)
 class Tally:
-    """What has been found so far in one graph; ``places`` end up one by one, also where a rule joins them."""
+    """What has been found so far in one graph; ``places`` end up one by one, also where a rule joins them.
+
+    ``yielded`` are those that leave their node to another rule's finding there.
+    """
 
     index: Index
     positions: Mapping[str, int]
     places: list[Place] = field(default_factory=list)
+    yielded: list[Place] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
     crashes: list[Problem] = field(default_factory=list)
 
@@ -70,7 +74,7 @@ def judge(rules: RuleSet, facts: Facts, options: Mapping[str, Mapping[str, Attr]
             tally.silences.append(Silence(rule.name, None, NO_WEIGHTS))
         elif applies(rule, facts):
             _run_rule(rule, facts, given.get(rule.name) or option_values(rule, {}), tally)
-    tally.places = _one_per_cause(rules, tally.places)
+    _keep_one_per_cause(rules, tally)
     return tally
 
 
@@ -198,15 +202,15 @@ def _cost(rule: Rule, scene: Scene) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _one_per_cause(rules: RuleSet, found: Iterable[Place]) -> list[Place]:
-    """The places without those that leave their node to another rule's finding there."""
-    rows = list(found)
+def _keep_one_per_cause(rules: RuleSet, tally: Tally) -> None:
+    """Sets the places apart that leave their node to another rule's finding there."""
+    rows = tally.places
     spoken = {(row.finding.rule, row.finding.node) for row in rows}
-    return [
-        row
-        for row in rows
-        if not any((other, row.finding.node) in spoken for other in rules.by_name[row.finding.rule].yields_to)
-    ]
+    tally.places = []
+    for row in rows:
+        others = rules.by_name[row.finding.rule].yields_to
+        yields = any((other, row.finding.node) in spoken for other in others)
+        (tally.yielded if yields else tally.places).append(row)
 
 
 SHOWN = 3

@@ -13,7 +13,7 @@ from archlint.findings import SEVERITIES
 from archlint.graph import Attr, Graph, parse, validate
 from archlint.ops import build
 
-_KEYS = ("flag", "pass", "at", "message", "fixes", "severity", "count", "options", "weights")
+_KEYS = ("flag", "pass", "at", "message", "fixes", "severity", "count", "options", "weights", "fixed")
 LEAST = 2
 """Fewest examples of each sort: one model proves little, and a twin shows where the line is."""
 
@@ -62,7 +62,17 @@ def _example(rule: Rule, row: Any, index: int) -> Example:
         count=row.get("count"),
         options=_options(rule, row.get("options", {}), path),
         weights=_weights(graph, row.get("weights", {}), path),
+        fixed=_fixed(rule, row, path),
     )
+
+
+def _fixed(rule: Rule, row: dict[str, Any], path: tuple[str | int, ...]) -> Graph | None:
+    if "fixed" not in row:
+        return None
+    if "flag" not in row or not any(fix.use for fix in rule.fixes):
+        what = "'fixed' is for a model that is flagged by a rule with a fix that has 'use'"
+        raise SchemaError((*path, "fixed"), what, on_key=True)
+    return _graph(row["fixed"], (*path, "fixed"))
 
 
 def _weights(graph: Graph, given: Any, path: tuple[str | int, ...]) -> dict[str, object]:

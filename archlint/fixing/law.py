@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from archlint.engine import Tally
+from archlint.engine import Place, Tally
 from archlint.findings import SEVERITIES, Finding
 
 Key = tuple[str, str | None]
@@ -16,10 +16,13 @@ def objection(fixed: Finding, before: Tally, after: Tally, added: frozenset[str]
     """Why a fix is not to be made, as a sentence without a subject; None when nothing speaks against it.
 
     What is new has to be milder than the worst of what is solved, so that a fix may turn a warning into an
-    info. ``added`` are the nodes that it puts in: a finding that was there before may now be at one of them.
-    Every fix that passes leaves fewer findings of the worst severity that it touches, so fixing ends.
+    info; what had only left its node to another finding is not new. ``added`` are the nodes that it puts in:
+    a finding that was there before may now be at one of them. Every fix that passes leaves fewer findings of
+    the worst severity that it touches, or as many on fewer nodes, so fixing ends.
     """
-    was, now = _findings(before), _findings(after)
+    was, now = _findings(before.places), _findings(after.places)
+    hidden = _findings(before.yielded)
+    shrinks = len(after.positions) < len(before.positions)
     key = (fixed.rule, fixed.node)
     if len(now.get(key, ())) >= len(was.get(key, ())):
         return "the finding would still be there"
@@ -27,12 +30,12 @@ def objection(fixed: Finding, before: Tally, after: Tally, added: frozenset[str]
         return f"{after.crashes[-1].where} would fail: {after.crashes[-1].what}"
     solved = [finding for place, rows in was.items() for finding in rows[len(now.get(place, ())) :]]
     worst = min(_rank(finding) for finding in (fixed, *solved))
-    old, new = _counts(was), _counts(now)
+    old, new = _counts(was) + _counts(hidden), _counts(now)
     for place, rows in now.items():
         rule, node = place
         grave = [finding for finding in rows if _rank(finding) <= worst]
-        known = sum(_rank(finding) <= worst for finding in was.get(place, ()))
-        moved = node in added and new[rule] <= old[rule] - (rule == fixed.rule)
+        known = sum(_rank(row) <= worst for row in (*was.get(place, ()), *hidden.get(place, ())))
+        moved = node in added and new[rule] <= old[rule] - (rule == fixed.rule and not shrinks)
         if len(grave) > known and not moved:
             at = f" at {node}" if node else ""
             return f"it would bring the {grave[0].severity} {rule}{at}: {grave[0].message}"
@@ -43,9 +46,9 @@ def _rank(finding: Finding) -> int:
     return SEVERITIES.index(finding.severity)
 
 
-def _findings(tally: Tally) -> Mapping[Key, list[Finding]]:
+def _findings(places: Iterable[Place]) -> Mapping[Key, list[Finding]]:
     found: dict[Key, list[Finding]] = {}
-    for place in tally.places:
+    for place in places:
         found.setdefault((place.finding.rule, place.finding.node), []).append(place.finding)
     return found
 

@@ -18,6 +18,9 @@ from archlint.graph import Edit, Graph, Node, Param, Splice, Weights, apply, val
 MOST_FIXES = 1_000
 """Fixes of one run; the largest exports seen have some 500 places to mend."""
 
+FAULT = "internal error in archlint"
+"""Beginning of the reason of a fix that failed through a fault of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -136,6 +139,8 @@ def _step(
                 reason = objection(offer.finding, tally, seen, _added(edits))
             except PatchError as error:
                 reason = str(error)
+            except Exception as error:  # a fault of one rewrite must not keep the others from being made
+                reason = f"{FAULT}: {type(error).__name__}: {error}"
             if reason is None:
                 return after, seen, _attempt(offer.finding, fix, model.root, model.facts, after.facts)
         refused[key] = Attempt(offer.finding, fix, reason)
