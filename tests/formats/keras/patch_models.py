@@ -70,8 +70,11 @@ def saved(folder: Path, model: dict, kind: str, version: str, seed: int = 0) -> 
     (folder / "bare.json").write_text(json.dumps({**model, "keras_version": version}))
     (bare,) = find([str(folder / "bare.json")])
     rows = list(slots(bare, read(bare)))
-    rng = np.random.default_rng(seed)
-    made = {row.param.name: rng.normal(size=row.param.shape).astype(row.param.dtype) for row in rows}
+    numbers = np.random.default_rng(seed).normal(size=100_003)
+    made = {
+        row.param.name: np.resize(np.roll(numbers, index).astype(row.param.dtype), row.param.shape)
+        for index, row in enumerate(rows)
+    }
     model = {**model, "compile_config": COMPILED}
     path = (
         folder / {"keras": "m.keras", "keras-folder": "m", "keras-h5": "m.h5", "keras-json": "m.json"}[kind]
@@ -150,7 +153,7 @@ def bypass(graph: Graph, name: str) -> Splice:
 
 def insert(graph: Graph, value: str, node: Node) -> Splice:
     """A node between a value and all that read it."""
-    parents = graph.producers[value].origin.address[:-1]
+    parents = graph.producers[value].origin.address[:-1] if value in graph.producers else ()
     name = "/".join((*parents, node.name))
     placed = replace(
         node, name=name, inputs=(value,), outputs=(name,), origin=Origin("", (*parents, node.name))

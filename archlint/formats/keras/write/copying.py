@@ -104,9 +104,8 @@ def write_names(group: h5py.Group, key: str, names: Sequence[str]) -> None:
     import numpy as np
 
     encoded = np.array([name.encode() for name in names], dtype="S") if names else np.array([], "S1")
-    if encoded.nbytes <= ATTRIBUTE_BYTES:
-        group.attrs[key] = encoded
-        return
-    count = -(-encoded.nbytes // (ATTRIBUTE_BYTES // 2))
-    for index, part in enumerate(np.array_split(encoded, count)):
-        group.attrs[f"{key}{index}"] = part
+    parts = [encoded]
+    while max(part.nbytes for part in parts) > ATTRIBUTE_BYTES:
+        parts = np.array_split(encoded, len(parts) + 1)
+    for index, part in enumerate(parts):
+        group.attrs[f"{key}{index}" if len(parts) > 1 else key] = part

@@ -14,7 +14,7 @@ from archlint.formats.keras.dialects import RENAMED
 from archlint.formats.keras.models import layer_of
 from archlint.formats.keras.raw import Raw
 from archlint.formats.keras.start import kernel_start
-from archlint.formats.keras.write.settings import Native, plain, refuse, say
+from archlint.formats.keras.write.settings import Native, plain, refuse, say, value
 from archlint.formats.keras.write.tree import Config
 from archlint.graph import Node, Shape
 
@@ -192,9 +192,7 @@ def _changes(was: Node, now: Node, site: Site, cls: str) -> Config:
     before, after = _try(was, site.was), _try(now, site.shape)
     if before is not None and after is not None and before[0] == after[0] == cls:
         return {key: item for key, item in after[1].items() if item != before[1].get(key)}
-    from archlint.ops import attr
-
-    return {key: plain(attr(now, key)) for key in sorted(different)}
+    return {key: plain(value(now, key)) for key in sorted(different)}
 
 
 def _try(node: Node, shape: Shape) -> Native | None:

@@ -8,7 +8,7 @@ from archlint.errors import PatchError
 from archlint.formats.keras.activations import ACTIVATIONS
 from archlint.formats.keras.write.tree import Config
 from archlint.graph import Attr, Node
-from archlint.ops import attr
+from archlint.ops import TABLE
 
 Native = tuple[str, Config]
 """Class of a layer and its settings, without those that every layer has."""
@@ -23,8 +23,8 @@ def refuse(node: Node, why: str) -> PatchError:
 
 
 def value(node: Node, key: str) -> Attr:
-    """A setting, or its default."""
-    return attr(node, key)
+    """A setting, or its default; None for one that the op does not have."""
+    return node.attrs[key] if key in node.attrs else TABLE[node.op].attrs.get(key)
 
 
 def numbers(node: Node, key: str) -> list[int]:
