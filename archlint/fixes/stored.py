@@ -118,5 +118,16 @@ def rearranged(param: Param, source: Param, compute: Callable[[Array], Array]) -
     return Made((source.name,), lambda array: compute(array).reshape(_lengths(param)))
 
 
+def through(made: Made, before: Mapping[str, Made]) -> Made:
+    """The same contents from what the file holds, where some sources are themselves made (``before``)."""
+    parts = [before.get(name) or Made((name,), lambda values: values) for name in made.sources]
+
+    def make(*arrays: object) -> object:
+        waiting = iter(arrays)
+        return made.compute(*(part.compute(*(next(waiting) for _ in part.sources)) for part in parts))
+
+    return Made(tuple(name for part in parts for name in part.sources), make)
+
+
 def _lengths(param: Param) -> tuple[int, ...]:
     return tuple(dim for dim in param.shape or () if isinstance(dim, int))
