@@ -84,3 +84,15 @@ def test_activations_in_half_precision_take_half_the_memory(tmp_path: Any) -> No
         y = keras.layers.Dense(1000, dtype=policy)(y)
         peaks.append(Facts(read_json(keras.Model(x, y), tmp_path)).activation_peak)
     assert peaks == [8000, 4000]
+
+
+def test_tensors_like_others_have_their_shapes_and_types(tmp_path: Any) -> None:
+    keras = pytest.importorskip("keras")
+    x, words = keras.Input((4,)), keras.Input((3, 2), dtype="int32")
+    ops = keras.ops
+    like = (ops.ones_like(x) * x, ops.zeros_like(words), ops.ones_like(words, dtype="float16"))
+    graph = read_json(keras.Model([x, words], like), tmp_path)
+    known = [infer(graph)[value] for value in graph.outputs]
+    assert [("float32", ("N", 4)), ("int32", ("N", 3, 2)), ("float16", ("N", 3, 2))] == [
+        (tensor.dtype, tensor.shape) for tensor in known
+    ]

@@ -1,77 +1,63 @@
 """Faults that were planted are found. Each family's are in the file of its name, as data."""
 
 import importlib.util
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from archlint.api import check
-from archlint.engine import load, run, selection
-from archlint.facts import Facts
-from archlint.graph import parse
-from archlint.ops import build
+RECALL = Path(__file__).parents[2] / "benchmarks" / "recall"
 
-RULES = load()
+
+def loaded(name):
+    """A module of benchmarks/recall, under a name that no other ``run.py`` has."""
+    spec = importlib.util.spec_from_file_location(f"recall_{name}", RECALL / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(RECALL))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(RECALL))
+    return module
+
+
+RUN = loaded("run")
+FAULTS = RUN.corpus()
+MADE = [fault for fault in FAULTS if fault.kind.startswith("Keras ")]
+WRITTEN = [fault for fault in FAULTS if fault not in MADE]
 LEAST_MODELS = 3
 LEAST_RECALL = 0.95
 
 
-def planted():
-    """(rule, name, model, whether it is known to be missed) of all families."""
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.name.startswith("test_"):
-            continue
-        spec = importlib.util.spec_from_file_location(f"recall_{path.stem}", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        known = set(module.MISSED)
-        assert known <= {(rule, name) for rule, name, _ in module.FAULTS}, path.name
-        OPTIONS.update(getattr(module, "OPTIONS", {}))
-        for rule, name, model in module.FAULTS:
-            yield rule, name, model, (rule, name) in known
-
-
-OPTIONS = {}
-"""Rule → options that its faults need: budgets and targets, which are silent until set."""
-
-PLANTED = list(planted())
-WRITTEN = [row for row in PLANTED if isinstance(row[2], str) and not row[3]]
-MADE = [row for row in PLANTED if not isinstance(row[2], str) and not row[3]]
-
-
-def named(rows):
-    return [pytest.param(*row[:3], id=f"{row[0]}: {row[1]}") for row in rows]
-
-
-@pytest.mark.parametrize(("rule", "name", "model"), named(WRITTEN))
-def test_a_planted_fault_is_found(rule, name, model):
-    graph = build(parse(model))
-    facts = Facts(graph, graph.metadata.get("size_bytes"))
-    outcome = run(selection(RULES, [rule]), facts, {rule: OPTIONS.get(rule, {})})
-    assert rule in {finding.rule for finding in outcome.findings}, outcome.silences
+@pytest.mark.parametrize("fault", WRITTEN, ids=str)
+def test_a_planted_fault_is_found(fault, tmp_path):
+    assert (fault.rule in RUN.said_of(fault, tmp_path)) is not fault.missed
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize(("rule", "name", "make"), named(MADE))
-def test_a_fault_planted_with_keras_is_found(rule, name, make, tmp_path):
+@pytest.mark.parametrize("fault", MADE, ids=str)
+def test_a_fault_planted_with_keras_is_found(fault, tmp_path):
     pytest.importorskip("keras")
-    path = tmp_path / "model.keras"
-    make().save(path)
-    (row,) = check([str(path)]).files
-    assert rule in {finding.rule for finding in row.findings}, row.problem
+    assert (fault.rule in RUN.said_of(fault, tmp_path)) is not fault.missed
 
 
 def test_few_planted_faults_are_missed():
-    missed = [f"{rule}: {name}" for rule, name, _, known in PLANTED if known]
-    assert len(missed) <= (1 - LEAST_RECALL) * len(PLANTED), missed
+    missed = [str(fault) for fault in FAULTS if fault.missed]
+    assert len(missed) <= (1 - LEAST_RECALL) * len(FAULTS), missed
 
 
-def test_every_fault_is_planted_in_three_models():
-    models = Counter(rule for rule, *_ in PLANTED)
-    assert {} == {rule: count for rule, count in models.items() if count < LEAST_MODELS}
+def test_every_rule_is_planted_in_three_models():
+    planted = Counter(rule for rule, _ in {(fault.rule, fault.name) for fault in FAULTS})
+    assert {} == {rule.name: planted[rule.name] for rule in RUN.RULES if planted[rule.name] < LEAST_MODELS}
 
 
 def test_no_fault_is_planted_twice_under_one_name():
-    twice = Counter((rule, name) for rule, name, *_ in PLANTED)
+    twice = Counter((fault.rule, fault.name, fault.kind) for fault in FAULTS)
     assert [] == [row for row, count in twice.items() if count > 1]
+
+
+def test_the_page_says_what_is_planted_and_missed():
+    stale = RUN.PAGE.read_text(encoding="utf-8") != RUN.document(FAULTS)
+    assert not stale, "run: python benchmarks/recall/run.py"

@@ -11,8 +11,8 @@ from archlint.ops.dims import broadcast
 
 SAME_SHAPE = """AffineTransform Angle Cbrt Cholesky CholeskyInverse Conj Conjugate Deg2rad ElasticTransform
     EmptyLike Erfc Erfinv Exp2 FullLike GaussianBlur HSVToRGB I0 Imag Inv Isneginf Isposinf Isreal Log10
-    Log2 NanToNum OnesLike PerspectiveTransform RGBToHSV Rad2deg Real ScatterUpdate Signbit Sinc
-    SliceUpdate Trunc ZerosLike"""
+    Log2 NanToNum PerspectiveTransform RGBToHSV Rad2deg Real ScatterUpdate Signbit Sinc
+    SliceUpdate Trunc"""
 """Elementwise, or on images or matrices of the same size: the shape of the first value stays."""
 
 BROADCASTING = "Gcd Heaviside Hypot Isclose Lcm Ldexp Logaddexp Logaddexp2 Nextafter"

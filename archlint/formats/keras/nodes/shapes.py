@@ -130,6 +130,19 @@ def _one_hot(op: OpCall) -> list[Val] | None:
     return op.node("OneHot", op.sources("x", "indices")[:1], attrs)
 
 
+def _filled_like(value: float) -> OpTranslator:
+    """A tensor of the shape and type of another, filled with one number."""
+
+    def translate(op: OpCall) -> list[Val]:
+        source = op.sources("x")[:1]
+        stated = op.setting(1, "dtype")
+        dtype = stated if isinstance(stated, str) else op.call.tensor(source[0]).dtype if source else None
+        shape = op.call.node("Shape", source, part="shape")
+        return op.node("ConstantOfShape", shape, {"value": value, "dtype": dtype})
+
+    return translate
+
+
 SHAPES: Mapping[str, OpTranslator] = {
     "Array": lambda op: op.node("Identity", op.sources("x")[:1]),
     "BroadcastTo": _listed("Expand", "shape", "shape"),
@@ -141,6 +154,7 @@ SHAPES: Mapping[str, OpTranslator] = {
     "Flipud": lambda op: op.node("Flip", op.sources("x")[:1], {"axes": (0,)}),
     "Moveaxis": _move,
     "OneHot": _one_hot,
+    "OnesLike": _filled_like(1.0),
     "Ravel": _flat,
     "Repeat": _repeat,
     "Reshape": _reshape,
@@ -153,5 +167,6 @@ SHAPES: Mapping[str, OpTranslator] = {
     "Transpose": _transpose,
     "Tril": _triangle(0),
     "Triu": _triangle(1),
+    "ZerosLike": _filled_like(0.0),
 }
 """Class of ``keras.ops`` → translator."""
