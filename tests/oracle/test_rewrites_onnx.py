@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,15 @@ from hypothesis import HealthCheck, given, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from onnx_flaws import flawed
 from onnx_heads import heads
 
+from archlint.engine import load, selection
 from archlint.errors import PatchError
 from archlint.facts import Facts
 from archlint.fixes import unlock
+from archlint.fixing.loop import Model, Wanted, mend
+from archlint.formats import open_weights
 from archlint.formats.base import ModelFile
 from archlint.formats.onnx import read
 from archlint.formats.onnx.write import write
@@ -31,6 +36,22 @@ TOLERANCE = 1e-5
 MODELS = settings(
     max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+MENDED = {
+    "bias-before-norm",
+    "dead-node",
+    "full-map-pool",
+    "mergeable-linear-pair",
+    "node-without-effect",
+    "norm-not-folded",
+    "norm-twice",
+    "pad-before-window",
+    "repeated-work",
+    "softmax-before-argmax",
+    "transposes-that-cancel",
+}
+"""Rules whose fixes the generated models must have had need of."""
 
 
 def opened(model, folder):
@@ -83,3 +104,27 @@ def test_a_head_of_any_order_keeps_its_outputs_and_runs_at_other_sizes():
     check()
     assert all("stands between" in reason for reason in refused), refused
     assert len(refused) < 30
+
+
+def test_all_that_can_be_mended_keeps_the_outputs():
+    made = Counter()
+    rules = selection(load())
+
+    @settings(MODELS, max_examples=80)
+    @given(flawed())
+    def check(case):
+        model, shape = case
+        with tempfile.TemporaryDirectory() as folder:
+            file, graph = opened(model, folder)
+            opening = Model.of(graph, file.size_bytes, open_weights(file, graph), True)
+            wanted = Wanted(rules, {}, frozenset(rules.by_name), inference=True)
+            mended = mend(opening, wanted)
+            made.update(one.finding.rule for one in mended.attempts if one.reason is None)
+            if not mended.model.edits:
+                return
+            out = f"{folder}/out.onnx"
+            write(file, graph, mended.model.edits, out)
+            same(run(file.path, 2, *shape), run(out, 2, *shape))
+
+    check()
+    assert MENDED <= made.keys()
