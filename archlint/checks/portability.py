@@ -216,4 +216,4 @@ def fixed_batches(facts: Facts) -> Iterator[Match | Unsure]:
 def _is_time_first(facts: Facts, name: str) -> bool:
     """Whether a recurrent layer takes the first axis of an input for the steps, as ONNX and PyTorch do."""
     readers = facts.graph.consumers.get(name, ())
-    return any(has_trait(node, "recurrent") and attr(node, "time_axis") == 0 for node in readers)
+    return any(node.op in ("LSTM", "GRU", "RNN") and attr(node, "time_axis") == 0 for node in readers)
