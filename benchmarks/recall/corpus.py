@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from archlint.api import check
 from archlint.engine import load, run, selection
 from archlint.facts import Facts
+from archlint.findings import Finding
 from archlint.graph import Attr, parse
 from archlint.ops import build
 
@@ -75,13 +77,27 @@ def _kinds(model: object) -> tuple[str, ...]:
     return ("file",) if hasattr(model, "save") else ("Keras .keras", "Keras .h5")
 
 
+def findings_on(fault: Fault) -> tuple[Finding, ...]:
+    """What all rules that are on, and the planted one, say of a graph that is given as text."""
+    assert isinstance(fault.model, str)
+    graph = build(parse(fault.model))
+    facts = Facts(graph, graph.metadata.get("size_bytes"))
+    return run(selection(RULES, extend=[fault.rule]), facts, {fault.rule: fault.options}).findings
+
+
+def pairs_at_one_node(fault: Fault) -> set[tuple[str, str]]:
+    """Pairs of rules that speak of the same node of a graph, each in order of the alphabet."""
+    at: dict[str, set[str]] = {}
+    for finding in findings_on(fault):
+        if finding.node is not None:
+            at.setdefault(finding.node, set()).add(finding.rule)
+    return {pair for rules in at.values() for pair in combinations(sorted(rules), 2)}
+
+
 def said_of(fault: Fault, folder: Path) -> set[str]:
     """The rules that speak of the model with the fault."""
     if isinstance(fault.model, str):
-        graph = build(parse(fault.model))
-        facts = Facts(graph, graph.metadata.get("size_bytes"))
-        outcome = run(selection(RULES, extend=[fault.rule]), facts, {fault.rule: fault.options})
-        return {finding.rule for finding in outcome.findings}
+        return {finding.rule for finding in findings_on(fault)}
     path = folder / ("model.h5" if fault.kind == "Keras .h5" else "model.keras")
     fault.model().save(path)
     (row,) = check([str(path)]).files

@@ -23,6 +23,7 @@ def loaded(name):
     return module
 
 
+CORPUS = loaded("corpus")
 RUN = loaded("run")
 FAULTS = RUN.corpus()
 MADE = [fault for fault in FAULTS if fault.kind.startswith("Keras ")]
@@ -41,6 +42,36 @@ def test_a_planted_fault_is_found(fault, tmp_path):
 def test_a_fault_planted_with_keras_is_found(fault, tmp_path):
     pytest.importorskip("keras")
     assert (fault.rule in RUN.said_of(fault, tmp_path)) is not fault.missed
+
+
+TWO_CAUSES = {
+    ("attention-without-order", "next-word-without-causal-mask"),
+    ("attention-without-order", "odd-head-size"),
+    ("bias-before-norm", "misaligned-channels"),
+    ("bias-before-norm", "no-activation-between-layers"),
+    ("bias-before-norm", "no-nonlinearity"),
+    ("dead-kernel-taps", "no-activation-between-layers"),
+    ("epsilon-lost-in-half-precision", "norm-over-wrong-axis"),
+    ("flatten-into-large-dense", "mergeable-linear-pair"),
+    ("large-activation-peak", "layer-dominates-model"),
+    ("large-activation-peak", "no-activation-between-layers"),
+    ("layer-share-over-budget", "no-activation-between-layers"),
+    ("mergeable-linear-pair", "strong-weight-penalty"),
+    ("no-activation-between-layers", "sight-beyond-image"),
+    ("no-activation-between-layers", "stride-skips-input"),
+    ("no-nonlinearity", "raw-image-input"),
+    ("slow-recurrent-kernel", "unrolled-long-sequence"),
+}
+"""Pairs of rules that speak of different faults of one node, each with a fix of its own."""
+
+ONE_CAUSE = {("map-of-one-pixel", "sight-beyond-image"), ("pool-larger-than-map", "pooled-raw-input")}
+"""Pairs that still say one cause twice."""
+
+
+def test_two_rules_at_one_node_speak_of_two_causes():
+    graphs = [fault for fault in WRITTEN if isinstance(fault.model, str)]
+    pairs = {pair for fault in graphs for pair in CORPUS.pairs_at_one_node(fault)}
+    assert set() == pairs - TWO_CAUSES - ONE_CAUSE
 
 
 def test_few_planted_faults_are_missed():
