@@ -47,7 +47,7 @@ def _problem(rule: Rule, number: int, usual: RuleSet) -> str | None:
 
 
 def fixed(rule: Rule, example: Example, usual: RuleSet) -> Mended:
-    """The model of an example after the fixes of its rule, of all levels; the ``usual`` rules judge as well."""
+    """The model of an example after all fixes of its rule; the ``usual`` rules judge what they bring."""
     size = example.graph.metadata.get("size_bytes")
     planted = bool(example.weights) or "weights" in rule.requires
     stored = Planted(example.graph, example.weights)

@@ -30,15 +30,17 @@ def objection(fixed: Finding, before: Tally, after: Tally, added: frozenset[str]
         return f"{after.crashes[-1].where} would fail: {after.crashes[-1].what}"
     solved = [finding for place, rows in was.items() for finding in rows[len(now.get(place, ())) :]]
     worst = min(_rank(finding) for finding in (fixed, *solved))
-    old, new = _counts(was) + _counts(hidden), _counts(now)
-    for place, rows in now.items():
-        rule, node = place
-        grave = [finding for finding in rows if _rank(finding) <= worst]
-        known = sum(_rank(row) <= worst for row in (*was.get(place, ()), *hidden.get(place, ())))
-        moved = node in added and new[rule] <= old[rule] - (rule == fixed.rule and not shrinks)
-        if len(grave) > known and not moved:
-            at = f" at {node}" if node else ""
-            return f"it would bring the {grave[0].severity} {rule}{at}: {grave[0].message}"
+    for level in range(worst + 1):
+        old = _counts((*before.places, *before.yielded), level)
+        new = _counts(after.places, level)
+        for place, rows in now.items():
+            rule, node = place
+            grave = [finding for finding in rows if _rank(finding) <= level]
+            known = sum(_rank(row) <= level for row in (*was.get(place, ()), *hidden.get(place, ())))
+            moved = node in added and new[rule] <= old[rule] - (rule == fixed.rule and not shrinks)
+            if len(grave) > known and not moved:
+                at = f" at {node}" if node else ""
+                return f"it would bring the {grave[0].severity} {rule}{at}: {grave[0].message}"
     return None
 
 
@@ -53,8 +55,6 @@ def _findings(places: Iterable[Place]) -> Mapping[Key, list[Finding]]:
     return found
 
 
-def _counts(found: Mapping[Key, list[Finding]]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for (rule, _), rows in found.items():
-        counts[rule] += len(rows)
-    return counts
+def _counts(places: Iterable[Place], level: int) -> Counter[str]:
+    """Rule → how many findings it has that are as bad as the level."""
+    return Counter(place.finding.rule for place in places if _rank(place.finding) <= level)

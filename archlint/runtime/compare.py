@@ -43,7 +43,7 @@ def gap(left: Arrays, right: Arrays) -> tuple[float, float]:
             return float("inf"), float("inf")
         if same.all():
             continue
-        apart = float(np.abs(wide - again, where=finite, out=np.zeros_like(wide)).max())
+        apart = float(np.abs(np.subtract(wide, again, where=finite, out=np.zeros_like(wide))).max())
         largest = float(np.abs(wide, where=finite, out=np.zeros_like(wide)).max())
         absolute = max(absolute, apart)
         relative = max(relative, apart / largest if largest else float("inf"))

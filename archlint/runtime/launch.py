@@ -68,7 +68,7 @@ def verdict_on(job: Job, seconds: float = SECONDS) -> Verdict:
                 input=json.dumps(request).encode(),
                 capture_output=True,
                 timeout=seconds,
-                env=_environment(),
+                env=environment(),
                 check=False,
             )
         except subprocess.TimeoutExpired:
@@ -76,22 +76,24 @@ def verdict_on(job: Job, seconds: float = SECONDS) -> Verdict:
         try:
             found = json.loads(Path(answer).read_text())
         except (OSError, ValueError):
-            return Verdict("unknown", reason=_last_words(done))
+            return Verdict("unknown", reason=last_words(done))
     return Verdict(**{**found, "larger": tuple(found.get("larger", ()))})
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The environment without what makes a framework noisy or slow to start.
 
-    ``-P`` keeps modules that lie beside a model from being imported, so the path to archlint itself is said.
+    ``-P`` keeps modules from being imported that lie where the command was given, perhaps beside a model from
+    a stranger; so the path to archlint itself is said, and relative paths of the user's are left out.
     """
     package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    path = os.pathsep.join((package, *filter(os.path.isabs, others)))
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_ENABLE_ONEDNN_OPTS": "0"}
     return {**os.environ, **quiet, "PYTHONPATH": path}
 
 
-def _last_words(done: subprocess.CompletedProcess[bytes]) -> str:
+def last_words(done: subprocess.CompletedProcess[bytes]) -> str:
     lines = done.stderr.decode(errors="replace").strip().splitlines()
     how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
     return f"the process that ran the models ended with {how}" + (f": {lines[-1][:300]}" if lines else "")
