@@ -24,8 +24,12 @@ def dead_nodes(graph: Graph, alive: frozenset[str]) -> tuple[Node, ...]:
 
 
 def unused_inputs(graph: Graph, alive: frozenset[str]) -> tuple[str, ...]:
-    """Inputs of the graph that reach no output."""
-    used = set(graph.outputs)
+    """Inputs of the graph that reach no output, neither as data nor as the mask of a layer.
+
+    Masks are no inputs of nodes; readers name what they are made of in the metadata (``mask_inputs``).
+    """
+    masks = graph.metadata.get("mask_inputs", ())
+    used = {*graph.outputs, *(masks if isinstance(masks, tuple) else ())}
     for node in graph.nodes:
         if node.name in alive:
             used.update(node.inputs)

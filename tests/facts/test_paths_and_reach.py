@@ -111,6 +111,12 @@ def test_what_a_body_captures_is_used() -> None:
     assert facts.unused_inputs == ()
 
 
+def test_an_input_that_masks_are_made_of_is_used() -> None:
+    head = 'model m mask_inputs=("z")'
+    facts = facts_of(head + "\ninput x float32[N]\ninput z bool[N]\ny = Relu(x)\noutput y")
+    assert facts.unused_inputs == ()
+
+
 def test_an_input_that_is_an_output_is_used() -> None:
     assert facts_of("input x float32[N]\noutput x").unused_inputs == ()
 

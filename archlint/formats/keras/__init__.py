@@ -35,6 +35,9 @@ def read(file: ModelFile) -> Graph:
     if saved.backend is not None:
         metadata["backend"] = saved.backend
     graph = builder.graph(found.values)
+    masks = builder.mask_inputs(found.values)
+    if masks:
+        metadata["mask_inputs"] = masks
     settings = training.settings(saved.compiled, found.names)
     return replace(
         graph,

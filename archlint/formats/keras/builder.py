@@ -185,10 +185,20 @@ class Builder:
         declared = {value: type_ for value, type_ in self.declared.items() if value in made}
         return Graph("", "", tuple(self.inputs), nodes, tuple(str(v) for v in outputs), declared)
 
+    def mask_inputs(self, outputs: Sequence[str]) -> tuple[str, ...]:
+        """The inputs of the model that only masks are made of, in the model's order."""
+        nodes, masking = self._masking(outputs)
+        read = {value for node in nodes for value in node.inputs}
+        return tuple(name for name, _ in self.inputs if name in masking - read)
+
     def _without_masks(self, outputs: Sequence[str]) -> tuple[Node, ...]:
         """Keras stores the ops that compute a mask as nodes; they go when nothing but masking reads them."""
+        return self._masking(outputs)[0]
+
+    def _masking(self, outputs: Sequence[str]) -> tuple[tuple[Node, ...], set[str]]:
+        """The nodes without those that only make masks, and the values that masks are made of."""
         if not self.ignored:
-            return tuple(self.nodes)
+            return tuple(self.nodes), set()
         used = set(outputs)
         dropped = set(self.ignored)
         kept = []
@@ -198,7 +208,7 @@ class Builder:
                 continue
             used.update(node.inputs)
             kept.append(node)
-        return tuple(reversed(kept))
+        return tuple(reversed(kept)), dropped
 
 
 def _differs(node: Node, outs: Sequence[Tensor], computed: str) -> bool:

@@ -126,6 +126,17 @@ def test_op_nodes_without_a_module_are_told_from_layers(tmp_path: Path) -> None:
     assert ["Constant", "Add", "Add", "Cast", "Discretization"] == [node.op for node in graph.nodes]
 
 
+def test_an_input_that_is_only_a_mask_is_named_in_the_metadata(tmp_path: Path) -> None:
+    """As the video classification example of keras.io gives its mask to a GRU."""
+    rows = {"class_name": "InputLayer", "name": "rows", "inbound_nodes": []}
+    rows["config"] = {"name": "rows", "batch_shape": [None, 5, 4], "dtype": "float32"}
+    gru = _op("g", "GRU", [_tensor("rows", [None, 5, 4])], units=3)
+    gru["inbound_nodes"][0]["kwargs"] = {"mask": _tensor("x", [None, 4])}
+    model = _functional(rows, gru, output="g")
+    model["config"]["input_layers"].append(["rows", 0, 0])
+    assert ("x",) == _graph(model, tmp_path).metadata["mask_inputs"]
+
+
 def test_a_lambda_has_the_shape_that_the_file_states() -> None:
     tensors = infer(_load(FIXTURES / "keras-2.12.0" / "strangers.json"))
     assert (None, 4) == tensors["code"].shape
