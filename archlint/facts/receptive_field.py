@@ -46,19 +46,19 @@ def spread_fields(basis: Basis, found: Trace) -> dict[str, Fields]:
         axes = range(len(type_.shape or ()))
         fields[name] = {(name, axis): (1.0, 1.0, 1.0) for axis in axes if (name, axis) in found.slid}
     for node in basis.graph.nodes:
-        made = _after(node, found, _met(node, found, fields))
+        made = _after(node, found, _met(basis, node, found, fields))
         for value in node.outputs:
             fields[value] = made
     return fields
 
 
-def _met(node: Node, found: Trace, fields: Mapping[str, Fields]) -> Fields:
+def _met(basis: Basis, node: Node, found: Trace, fields: Mapping[str, Fields]) -> Fields:
     """What the inputs of a node see together."""
     if has_trait(node, "unknown") or has_trait(node, "control"):
         return None
     values = [value for value in node.inputs if value]
     if has_trait(node, "multiplication"):
-        values = _without_gates(values, found)
+        values = _without_gates(basis, values, found)
     merged: dict[Origin, Field] = {}
     first: Fields = {}
     for place, value in enumerate(values):
@@ -76,14 +76,18 @@ def _met(node: Node, found: Trace, fields: Mapping[str, Fields]) -> Fields:
     return first if merged == first else merged
 
 
-def _without_gates(values: list[str], found: Trace) -> list[str]:
+def _without_gates(basis: Basis, values: list[str], found: Trace) -> list[str]:
     """Operands that hold positions, when some do: a gate that was pooled over all of them adds no reach.
 
     Source: squeeze-and-excitation, Hu et al. 2018, arXiv:1709.01507; without it every network that has such
-    gates would see everything.
+    gates would see everything. A gate with as many numbers as its partner was not pooled: it was mixed over
+    the positions (gMLP, Liu et al. 2021, arXiv:2105.08050), and gives its sight to every one of them.
     """
     placed = [value for value in values if any(found.axes.get(value) or ())]
-    return placed or values
+    shapes = {basis.tensor(value).shape for value in placed}
+    rest = [value for value in values if value not in placed]
+    mixed = [value for value in rest if basis.tensor(value).shape in shapes - {None}]
+    return placed + mixed if placed else values
 
 
 def _after(node: Node, found: Trace, seen: Fields) -> Fields:

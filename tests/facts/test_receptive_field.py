@@ -150,3 +150,20 @@ def test_published_fields(name: str, field: int) -> None:
         if inf not in seen.largest and node.op in ("Conv", "MaxPool")
     ]
     assert max(finite) == field
+
+
+def test_a_gate_that_was_mixed_over_the_places_gives_its_sight_to_each_of_them() -> None:
+    """The spatial gating unit of gMLP (arXiv:2105.08050, figure 1): Dense over the tokens, then a product."""
+    facts = facts_of("""
+        input x float32[N,32,32,3]
+        c = Conv(x) filters=8 kernel=(8,8) strides=(8,8)
+        t = Reshape(c) shape=(-1,16,8)
+        p = Transpose(t) perm=(0,2,1)
+        d = Dense(p) units=16
+        q = Transpose(d) perm=(0,2,1)
+        y = Mul(t, q)
+        output y
+    """)
+    field = facts.receptive_field("y")
+    assert field is not None
+    assert (inf, inf) == field.largest
