@@ -56,7 +56,8 @@ def constant_kernels(facts: Facts) -> Iterator[Match | Unsure]:
     """Kernels of which all weights are the same number.
 
     Left out: fixed filters (frozen, or one filter per channel), sums (one unit), zero kernels on a branch
-    that is added or multiplied in, as zero initialisation wants it, and models of nothing but zeros.
+    that is added or multiplied in or that an output is read from, as zero initialisation wants it, and models
+    of nothing but zeros.
     """
     if facts.weights is None or _is_blank(facts.weights):
         return
@@ -64,7 +65,7 @@ def constant_kernels(facts: Facts) -> Iterator[Match | Unsure]:
         stats, units = facts.weights.stats(node.param("kernel")), _unit_count(node)
         if stats is None or stats.low != stats.high or stats.nans or stats.size < 16 or is_fixed(node):
             continue
-        if stats.low == 0 and _is_added(facts, node):
+        if stats.low == 0 and (_is_added(facts, node) or _is_zero_head(facts, node)):
             continue
         if stats.low != 0 and (units is None or units < 2):
             continue
@@ -272,6 +273,23 @@ def is_fixed(node: Node) -> bool:
 def _unit_count(node: Node) -> int | None:
     count = attr(node, "units" if node.op == "Dense" else "filters")
     return count if isinstance(count, int) else None
+
+
+def _is_zero_head(facts: Facts, node: Node) -> bool:
+    """Whether an output is read from a layer that was told to start from zeros, and no learned layer follows.
+
+    Its own gradient is not zero, so it leaves zero with the first step; the TensorFlow forecasting tutorial
+    (https://www.tensorflow.org/tutorials/structured_data/time_series) starts all its heads so.
+    """
+    if node.attrs.get("kernel_init") != "zeros":
+        return False
+    value = node.outputs[0]
+    for _ in range(8):
+        user = facts.single_user(value)
+        if user is None or user.param("kernel") is not None or not user.outputs:
+            return user is None and value in facts.graph.outputs
+        value = user.outputs[0]
+    return False
 
 
 def _is_added(facts: Facts, node: Node) -> bool:
