@@ -159,6 +159,7 @@ def wasted_layers(facts: Facts) -> Iterator[Match | Unsure]:
     """The first window of a classifier whose input already sees more than the image, with the count of such.
 
     Source: the border layer of Richter et al. 2021, arXiv:2106.12307, over the smallest receptive field.
+    Strided convolutions are left out: they shrink the map as well, which something has to do.
     """
     found = _wasted(facts)
     if found is not None and found.nodes:
@@ -176,6 +177,12 @@ def _wasted(facts: Facts) -> _Wasted | None:
     return _found[facts]
 
 
+def _shrinks(conv: Node, rank: int) -> bool:
+    """Whether a convolution moves by more than one pixel."""
+    window = window_of(conv, rank)
+    return window is not None and any(stride > 1 for stride in window.strides)
+
+
 def _find_wasted(facts: Facts) -> _Wasted | None:
     convs = [node for node in facts.graph.nodes if _is_spatial(facts, node)]
     shapes = [facts.shape(value) for value in facts.graph.outputs]
@@ -191,6 +198,8 @@ def _find_wasted(facts: Facts) -> _Wasted | None:
         known = tuple(length for length in lengths if isinstance(length, int))
         if field is None or len(known) < len(lengths) or len(known) < 2 or inf in field.smallest:
             return None
+        if _shrinks(conv, len(known)):
+            continue
         if all(pixels > length for pixels, length in zip(field.smallest, known, strict=True)):
             seen, size = (seen, size) if late else (int(min(field.smallest)), known)
             late.append(conv)
