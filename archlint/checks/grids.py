@@ -39,8 +39,22 @@ def drifts(facts: Facts) -> Iterator[Match | Unsure]:
             if count > 1 and (worst is None or abs(shift) > abs(worst[0])):
                 worst = (shift, count, node)
         moved.update(dict.fromkeys(node.outputs, (shift, count)))
-    if worst is not None and abs(worst[0]) >= 1:
+    if worst is not None and abs(worst[0]) >= 1 and not _only_pooled(facts, worst[2]):
         yield Match({"conv": worst[2]}, {"count": worst[1], "shift": abs(worst[0])})
+
+
+def _only_pooled(facts: Facts, conv: Node) -> bool:
+    """Whether every way from a convolution to an output leads through a global pool."""
+    rest, seen = list(conv.outputs), set[str]()
+    while rest:
+        value = rest.pop()
+        if value in facts.graph.outputs:
+            return False
+        users = [user for user in facts.users(value) if not has_trait(user, "global_pool")]
+        users = [user for user in users if user.name not in seen]
+        seen.update(user.name for user in users)
+        rest.extend(made for user in users for made in user.outputs)
+    return True
 
 
 def _half_shift(facts: Facts, node: Node) -> float:
