@@ -75,7 +75,7 @@ def endings(basis: Basis, paths: Paths) -> tuple[Ending, ...]:
 
 def _ending(basis: Basis, paths: Paths, position: int, value: str) -> Ending:
     behind, node = _back(basis, paths, value, ("random", "reshaping"))
-    kind = _kind(node)
+    kind = "other" if _is_likeness(basis, node) else _kind(node)
     if kind != "linear" and any(has_trait(one, "affine") for one in behind):
         kind = "other"
     layer: Node | None = node
@@ -120,6 +120,16 @@ def _back(
             passed.append(node)
         value = node.inputs[0]
     return (), None
+
+
+def _is_likeness(basis: Basis, node: Node | None) -> bool:
+    """Whether a node is exp(−x): 1 for no distance, towards 0 with it, a score of how alike two things are.
+
+    Source: Mueller & Thyagarajan 2016, "Siamese recurrent architectures for learning sentence similarity",
+    section 3 (exp of the negative Manhattan distance).
+    """
+    maker = basis.graph.producers.get(node.inputs[0]) if node is not None and node.op == "Exp" else None
+    return maker is not None and maker.op == "Neg"
 
 
 def _kind(node: Node | None) -> str:
