@@ -6,7 +6,7 @@
     outcome.findings, outcome.silences, outcome.crashes                   # archlint.findings types
 
     describe(rule) -> str        listing(rules) -> str        vocabulary() -> str
-    judge(rules, facts) -> Tally, place by place        offers(rules, facts) -> what rewrites could do
+    judge(rules, facts) -> Tally, place by place    offers_at(rules, places) -> what rewrites could do
     explain(rule, facts) -> str        run_examples(rules) -> tuple[ExampleResult, ...]
 
 ``load`` raises RuleError (all faulty files, with line and caret), ``selection`` and ``run`` UsageError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from archlint.engine.about import describe, listing, vocabulary
     from archlint.engine.examples import ExampleResult, run_examples
     from archlint.engine.manual import listed, pages, write_pages
-    from archlint.engine.offers import Offer, offers, offers_at
+    from archlint.engine.offers import Offer, offers_at
     from archlint.engine.planted import Planted
     from archlint.engine.trace import explain
 
@@ -41,7 +41,6 @@ _WHEN_ASKED_FOR = {
     "run_examples": "examples",
     "explain": "trace",
     "Offer": "offers",
-    "offers": "offers",
     "offers_at": "offers",
     "listed": "manual",
     "pages": "manual",
@@ -76,7 +75,6 @@ __all__ = [
     "listed",
     "listing",
     "load",
-    "offers",
     "offers_at",
     "option_in",
     "outcome",
