@@ -226,17 +226,23 @@ def test_a_flatten_behind_global_pooling_goes(frame: ModuleType, suffix: str, tm
     assert largest(model.predict(images, verbose=0), new.predict(images, verbose=0)) == 0.0
 
 
+@pytest.mark.parametrize("is_functional", [False, True])
 @pytest.mark.parametrize(("frame", "suffix"), KINDS, ids=IDS)
 def test_the_activation_of_a_head_moves_behind_pooling(
-    frame: ModuleType, suffix: str, tmp_path: Path
+    frame: ModuleType, suffix: str, is_functional: bool, tmp_path: Path
 ) -> None:
     """The output keeps its name, ``head/softmax``, which only a model called "head" can give then."""
     own = frame.layers
     stack = [own.Conv2D(5, 3, name="a"), own.Flatten(name="flatten")]
-    model, images, labels = trained(
-        frame,
-        frame.Sequential([start(frame, (8, 8, 3)), *stack, own.Dense(3, activation="softmax", name="head")]),
-    )
+    stack.append(own.Dense(3, activation="softmax", name="head"))
+    if is_functional:
+        x = y = own.Input((8, 8, 3), name="x")
+        for one in stack:
+            y = one(y)
+        whole = frame.Model(x, y)
+    else:
+        whole = frame.Sequential([start(frame, (8, 8, 3)), *stack])
+    model, images, labels = trained(frame, whole)
 
     def edits(graph: Graph) -> list[Edit]:
         node, last = graph.by_name["head"], graph.by_name["head/softmax"]

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from archlint.errors import PatchError
-from archlint.formats.keras.write.tree import Container
+from archlint.formats.keras.write.tree import Config, Container, is_input, name_of
 from archlint.ops import Tensor
 
 
 class Index:
     """Which layer of a functional model gives a value, as its config would refer to it."""
 
-    def __init__(self, model: Container, keras_major: int) -> None:
+    def __init__(self, model: Container, layers: Sequence[Config], keras_major: int) -> None:
         self._model = model
         self._made: dict[str, tuple[str, int]] = {}
         calls = [call for entry in model.layers for call in entry.get("inbound_nodes") or []]
         self.modern = (
             any(isinstance(call, dict) and "args" in call for call in calls) if calls else keras_major >= 3
         )
-        self._numbers = {ref.layer: ref.call for ref in references(calls)}
+        self._models = {name_of(entry) for entry in layers if _holds_input(entry)}
+        stays = {name_of(entry) for entry in layers} - (self._models - model.children.keys())
+        self._numbers = {ref.layer: ref.call for ref in references(calls) if ref.layer in stays}
 
     def add(self, value: str, layer: str, output: int) -> None:
         """Says that a layer gives a value; the first one that does counts."""
@@ -34,10 +36,11 @@ class Index:
             what = "is not made there, or by a layer that is called several times"
             raise PatchError(f"'{value}' cannot be read in the model '{where}': it {what}")
         layer, output = self._made[value]
-        first = int(
-            not self.modern and layer in self._model.children and not self._model.children[layer].sequential
-        )
-        return layer, output, self._numbers.get(layer, first)
+        return layer, output, self._numbers.get(layer, int(self.counts_itself(layer)))
+
+    def counts_itself(self, layer: str) -> bool:
+        """Whether the first call of a layer has the number 1: Keras 1 and 2 count what a model is made of."""
+        return not self.modern and layer in self._models
 
 
 @dataclass(slots=True)
@@ -77,6 +80,13 @@ class Reference:
         if reshaped and self.tensor is not None and known is not None and known.shape is not None:
             self.tensor["shape"] = _dims(known)
             self.tensor["dtype"] = known.dtype or self.tensor.get("dtype", "float32")
+
+
+def _holds_input(entry: Config) -> bool:
+    """Whether a layer is a model that was built when it was made."""
+    config = entry.get("config")
+    layers = config.get("layers") if isinstance(config, dict) else config
+    return isinstance(layers, list) and any(is_input(one) for one in layers if isinstance(one, dict))
 
 
 def _dims(tensor: Tensor) -> list[int | None]:

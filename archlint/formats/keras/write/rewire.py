@@ -201,7 +201,7 @@ class Rewiring:
 
     def _connect(self, model: Container, entries: list[Config]) -> None:
         """Has the references of a functional model follow the values that the layers read."""
-        index = Index(model, self.dialects[model.path].keras_major)
+        index = Index(model, entries, self.dialects[model.path].keras_major)
         for entry in entries:
             for output, value in enumerate(self.gives(model, entry)):
                 if value is not None:
@@ -249,8 +249,11 @@ class Rewiring:
             ref.point(index, now, name_of(entry), self.change.tensors_after, self.change.reshaped(old, now))
 
     def _set_outputs(self, model: Container, index: Index) -> None:
-        """The outputs of a nested model follow; those of the whole model stay what they are."""
+        """The outputs of a nested model follow; those of the whole model keep their layers."""
         if model.parent is None:
+            for ref in references([model.entry["config"]["output_layers"]]):
+                if ref.layer not in model.children and index.counts_itself(ref.layer):
+                    ref.parts[1] = 1
             return
         for ref, value in zip(
             references([model.entry["config"]["output_layers"]]), self.given(model), strict=True
