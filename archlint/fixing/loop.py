@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from archlint.choice import Options
 from archlint.engine import Offer, RuleSet, Tally, judge, offers_at
@@ -13,7 +13,7 @@ from archlint.facts import Facts, WeightFacts
 from archlint.findings import Attempt, Finding, Fix
 from archlint.fixing.law import objection
 from archlint.fixing.weights import PatchedWeights, made_by, of_stored
-from archlint.graph import Edit, Graph, Node, Param, Splice, Weights, apply, validate
+from archlint.graph import Edit, Graph, Made, Node, Param, Splice, Weights, apply, validate
 
 MOST_FIXES = 1_000
 """Fixes of one run; the largest exports seen have some 500 places to mend."""
@@ -50,8 +50,10 @@ class Wanted:
 class Model:
     """A graph on its way through the fixes: what was read, and what the edits so far have made of it.
 
-    ``read_weights`` says whether rules may read weights; rewrites always may. ``params`` are those that the
-    file holds, by name; ``root`` are the facts about the model as it was read.
+    ``made`` says how each new tensor comes of what the file holds; the sources of an edit are tensors as the
+    edits before it have left them, which is how writers take them. ``read_weights`` says whether rules may
+    read weights; rewrites always may. ``params`` are those that the file holds, by name; ``root`` are the
+    facts about the model as it was read.
     """
 
     facts: Facts
@@ -60,6 +62,7 @@ class Model:
     params: Mapping[str, Param]
     root: Facts
     edits: tuple[Edit, ...] = ()
+    made: Mapping[str, Made] = field(default_factory=dict)
 
     @classmethod
     def of(cls, graph: Graph, size_bytes: int | None, stored: Weights | None, read_weights: bool) -> Model:
@@ -76,11 +79,13 @@ class Model:
         problems = validate(graph)
         if problems:
             raise PatchError(f"the patched model would not hold together: {problems[0]}")
-        made = made_by(self.edits)
-        every = (*self.edits, *(of_stored(edit, made) for edit in edits))
-        weights = self.stored and PatchedWeights(self.stored, self.params, made_by(every))
+        made = dict(self.made)
+        for edit in edits:
+            made |= made_by((of_stored(edit, made),))
+        weights = self.stored and PatchedWeights(self.stored, self.params, made)
         facts = Facts(graph, self.facts.size_bytes, weights if self.read_weights else None)
-        return Model(facts, self.stored, self.read_weights, self.params, self.root, every)
+        edits = (*self.edits, *edits)
+        return Model(facts, self.stored, self.read_weights, self.params, self.root, edits, made)
 
     @property
     def for_rewrites(self) -> Facts:
@@ -88,7 +93,7 @@ class Model:
         if self.facts.weights is not None or self.stored is None:
             return self.facts
         facts = copy(self.facts)
-        weights = PatchedWeights(self.stored, self.params, made_by(self.edits))
+        weights = PatchedWeights(self.stored, self.params, self.made)
         facts.weights = WeightFacts(facts.graph, weights)
         return facts
 

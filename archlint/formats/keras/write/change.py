@@ -132,8 +132,7 @@ def _recipes(edit: Splice, made: Mapping[str, Recipe], stored: Mapping[str, Para
         missing = next((one for one in tensor.sources if one not in made and one not in stored), None)
         if missing is not None:
             raise PatchError(f"'{name}' would be made of '{missing}', which the file does not hold")
-        # A name that the file holds means what it holds; see fixing.weights.of_stored.
-        sources = tuple(stored[one] if one in stored else made[one] for one in tensor.sources)
+        sources = tuple(made[one] if one in made else stored[one] for one in tensor.sources)
         found[name] = Recipe(tensor, sources)
     return found
 
