@@ -51,7 +51,7 @@ def _description(rule: Rule) -> Iterator[str]:
     if rule.fixes:
         yield from ("", "What helps")
         for fix in rule.fixes:
-            yield f"  {fix.level}: {fix.title.text}"
+            yield f"  {fix.level}: {fix.title.text}" + (" (archlint fix makes it)" if fix.use else "")
     if rule.formats or rule.requires or not rule.default:
         needs = (*rule.formats, *(f"{name} settings" for name in rule.requires))
         yield from (

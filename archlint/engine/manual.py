@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archlint.engine.about import listing
 from archlint.engine.examples import outcome_of
-from archlint.engine.rule import Example, Rule, RuleSet
+from archlint.engine.rule import Example, FixIdea, Rule, RuleSet
 from archlint.engine.values import show
 
 _LEVELS = {
@@ -86,7 +86,7 @@ def _page(rule: Rule) -> Iterator[str]:
         yield from ("", f"Set as `--option {rule.name}.{next(iter(rule.options))}=…` or in the settings.", "")
     if rule.fixes:
         yield from ("## What helps", "")
-        yield from (f"* {fix.title.text} ({fix.level}: {_LEVELS[fix.level]})" for fix in rule.fixes)
+        yield from (f"* {fix.title.text} ({_meaning(fix)})" for fix in rule.fixes)
         yield ""
     yield from _examples(rule)
     if rule.yields_to:
@@ -94,6 +94,16 @@ def _page(rule: Rule) -> Iterator[str]:
         yield f"Silent at a node that {others} speaks of."
         yield ""
     yield from ("## Sources", "", *(f"* <{source}>" for source in rule.sources))
+
+
+def _meaning(fix: FixIdea) -> str:
+    """What a reader should know of a fix: its level, and which command makes it."""
+    options = (
+        ("--unsafe-fixes", fix.level == "retrain"),
+        ("--inference", fix.use is not None and fix.use.inference),
+    )
+    command = " ".join(["archlint fix", *(option for option, needed in options if needed)])
+    return f"{fix.level}: {_LEVELS[fix.level]}" + (f"; `{command}` makes it" if fix.use else "")
 
 
 def _examples(rule: Rule) -> Iterator[str]:
