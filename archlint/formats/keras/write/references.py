@@ -128,6 +128,13 @@ def _legacy(item: Any) -> Iterator[Reference]:
             yield from _legacy(inner)
 
 
+def drop_unset(calls: Sequence[Any]) -> None:
+    """Leaves out keyword arguments of None, such as TimeDistributed's mask, which not every layer takes."""
+    for call in calls:
+        if isinstance(call, dict) and isinstance(call.get("kwargs"), dict):
+            call["kwargs"] = {key: value for key, value in call["kwargs"].items() if value is not None}
+
+
 def fresh_call(index: Index, values: Sequence[str], tensors: Mapping[str, Tensor], many: bool) -> Any:
     """The arguments of a new call that reads these values; ``many`` when it takes a list."""
     found = [_said(index, value, tensors) for value in values]

@@ -9,7 +9,7 @@ from archlint.errors import PatchError
 from archlint.formats.keras.write.change import Change, outside
 from archlint.formats.keras.write.entries import Site, dialect_of, entry_of
 from archlint.formats.keras.write.order import loaded_order
-from archlint.formats.keras.write.references import Index, fresh_call, references
+from archlint.formats.keras.write.references import Index, drop_unset, fresh_call, references
 from archlint.formats.keras.write.tree import Address, Config, Container, is_input, name_of
 from archlint.formats.keras.write.wires import Wires
 
@@ -215,6 +215,8 @@ class Rewiring:
             if before is not None and values is not None:
                 if entry is not before:
                     entry |= {k: before[k] for k in ("name", "inbound_nodes") if k in before}
+                    if entry["class_name"] != before["class_name"]:
+                        drop_unset(entry["inbound_nodes"])
                 self._substitute(model, entry, index, values)
             elif not is_input(entry):
                 tensors = self.change.tensors_after
