@@ -1,4 +1,4 @@
-"""Messages with placeholders: ``{dense.params:si}``, ``{share:.0%}``, ``{flatten.in_shape:shape}``."""
+"""Messages with placeholders: ``{d.params:si}``, ``{share:.0%}``, ``{count:# node}``, ``{f.in_shape:shape}``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archlint.engine.scene import Expr, ExprError, Names, Scene
 from archlint.engine.values import UNKNOWN, Value, number, show
 from archlint.graph import Node, Setting
 
-_SPEC = re.compile(r",|,?\.[0-9][f%e]|\.[0-9]g")
+_SPEC = re.compile(r",|,?\.[0-9][f%e]|\.[0-9]g|# [a-z -]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _placeholder(name: str, spec: str, names: Names, at: int) -> Expr:
         raise ExprError(problem.what, at + problem.at, problem.length, problem.advice) from problem
     numeric = spec in ("si", "bytes") or _SPEC.fullmatch(spec) is not None
     if spec and not numeric and spec not in _WORDS:
-        known = "si, bytes, shape, dims, list, ',' '.1f' '.0%' and the like"
+        known = "si, bytes, shape, dims, list, ',' '.1f' '.0%' '# node' and the like"
         raise ExprError(f"unknown format '{spec}'", at + len(name) + 1, len(spec), f"known are {known}")
     fits = ("number", "any") if numeric else ("shape", "list", "nodes", "any")
     if spec and expr.kind not in fits:
@@ -88,6 +88,8 @@ def word(value: Value, spec: str) -> str:
         return "?"
     if spec in _WORDS:
         return _WORDS[spec](value)
+    if spec.startswith("# "):
+        return f"{number(value):,} {spec[2:]}" + ("" if value == 1 else "s")
     if spec:
         return format(number(value), spec)
     if isinstance(value, str):

@@ -199,10 +199,10 @@ def test_the_vocabulary_has_facts_functions_traits_and_ops():
 
 def test_a_failing_example_is_told_apart_from_a_holding_one(tmp_path):
     path = Path(RULES.by_name["dead-node"].path)
-    text = path.read_text().replace("1 node(s) with 6,500", "2 node(s) with 6,500")
+    text = path.read_text().replace("1 node with 6,500", "2 nodes with 6,500")
     (tmp_path / "dead-node.yaml").write_text(text)
     results = run_examples(load([tmp_path], builtin=False))
-    assert ["the message must say 'that is 2 node(s) with 6,500 parameters'"] == [
+    assert ["the message must say 'that is 2 nodes with 6,500 parameters'"] == [
         result.problem.split(";")[0] for result in results if result.problem
     ]
 
@@ -245,6 +245,7 @@ def test_the_first_case_of_severity_that_holds_is_taken(tmp_path):
         ("{d.params:bytes}", "1.3 MB"),
         ("{d.use_bias} {d.op}", "true Dense"),
         ("{d.in_shape[0]}", "?"),
+        ("{d.params:# weight}, {d.units - 1279:# spare unit}", "1,312,000 weights, 1 spare unit"),
     ],
 )
 def test_a_placeholder_is_written_as_its_format_says(tmp_path, message, words):
