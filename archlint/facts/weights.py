@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from math import prod
+from math import prod, sqrt
 
 from archlint.facts.initial import is_drawn
 from archlint.facts.measure import Stats, Units, stats_of, units_of
@@ -107,9 +107,18 @@ class WeightFacts:
 
     def _has_moved(self, node: Node) -> bool:
         if node.op in LAYERS:
-            return self._varies(node.param("bias")) and self.is_initial(node) is not True
+            told = self.is_initial(node)
+            return self._varies(node.param("bias")) and (
+                told is False or (told is None and self._is_beyond_torch(node))
+            )
         roles = ("moving_mean", "beta", "gamma") if node.op in NORMS else ()
         return any(self._varies(node.param(role)) for role in roles)
+
+    def _is_beyond_torch(self, node: Node) -> bool:
+        """Whether a bias is larger than PyTorch draws it (torch.nn.Linear.reset_parameters: 1/√inputs)."""
+        kernel, bias = node.param("kernel"), self.stats(node.param("bias"))
+        fans = None if kernel is None else self._fans(node, kernel)
+        return bias is not None and fans is not None and bias.peak * sqrt(fans[0]) > 1 + 1e-5
 
     def _varies(self, param: Param | None) -> bool:
         stats = self.stats(param)
@@ -157,12 +166,15 @@ class WeightFacts:
         return is_drawn(stats, self.stats(bias), bias is not None, fans)
 
     def _fans(self, node: Node, kernel: Param) -> tuple[int, int] | None:
-        """Inputs and outputs of a unit as Keras counts them (keras/src/initializers, compute_fans)."""
+        """Inputs and outputs of a unit as Keras counts them (keras/src/initializers, compute_fans).
+
+        Of a transposed convolution Keras and PyTorch take the outputs for inputs, as its kernel stores them.
+        """
         shape = [dim for dim in kernel.shape or () if isinstance(dim, int)]
         if kernel.shape is None or len(shape) < max(2, len(kernel.shape)):
             return None
         if self._graph.format == "onnx" and node.op != "Dense":
-            shape = [*shape[2:], *(shape[1::-1] if node.op == "Conv" else shape[:2])]
+            shape = [*shape[2:], *shape[1::-1]]
         elif node.attrs.get("kernel_transposed"):
             shape.reverse()
         window = prod(shape[:-2])

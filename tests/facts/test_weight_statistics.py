@@ -156,6 +156,26 @@ def test_what_an_initializer_draws_is_recognised() -> None:
     assert judged(uniform(torch, 32, 64), uniform(torch, 64, seed=1))
 
 
+def test_a_transposed_convolution_of_torch_is_recognised() -> None:
+    """torch.nn.ConvTranspose2d(64, 32, 2) draws from ±1/√(32 · 4): the second axis of its kernel counts."""
+    text = (
+        "model m format=onnx\ninput x float32[N,64,9,9]\nc = ConvTranspose(x) filters=32 kernel=(2,2) "
+        "channel_axis=1 | kernel float32[64,32,2,2] @c/kernel, bias float32[32] @c/bias\noutput c"
+    )
+    reach = (32 * 4) ** -0.5
+    weights, node, _ = facts_of(
+        text, c__kernel=uniform(reach, 64, 32, 2, 2), c__bias=uniform(reach, 32, seed=1)
+    )
+    assert weights.is_initial(node)
+
+
+def test_the_bias_that_torch_draws_for_a_small_layer_is_no_sign_of_training() -> None:
+    kernel = uniform(0.5, 4, 3)
+    drawn, _, _ = facts_of(DENSE, d__kernel=kernel, d__bias=uniform(0.5, 3, seed=1))
+    moved, _, _ = facts_of(DENSE, d__kernel=kernel, d__bias=uniform(0.5, 3, seed=1) * 3)
+    assert (drawn.has_learned, moved.has_learned) == (False, True)
+
+
 def test_what_was_trained_is_not_taken_for_drawn() -> None:
     drawn = uniform(GLOROT, 32, 64)
     assert judged(drawn, 1e-4) is False
