@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from archlint.facts import Facts
 
 _NOT_REPEATABLE = ("random", "constant", "control", "unknown", "augmentation", "preprocessing", "transparent")
+_VIEWS = frozenset({"Slice", "Gather", "Split", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Expand"})
+"""What only hands numbers on: PyTorch's exporters cut the same zeros twice, for both states of an LSTM."""
 _GROWS = frozenset({"ConstantOfShape", "Expand", "Tile", "Range", "EyeLike", "OneHot", "Cast"})
 """What may make a small stored tensor large on purpose; weights are kept in half precision and cast, too."""
 
@@ -41,7 +43,8 @@ def repeated_work(facts: Facts) -> Iterator[Match | Unsure]:
         if first is node:
             continue
         same.update(zip(node.outputs, first.outputs, strict=False))
-        if len(node.outputs) == len(first.outputs) and _is_float(facts, node) and not facts.is_dead(node):
+        told = node.op not in _VIEWS and _is_float(facts, node) and not facts.is_dead(node)
+        if told and len(node.outputs) == len(first.outputs):
             yield Match({"node": node, "first": first}, {"macs": facts.macs_of(node) or 0})
 
 
