@@ -84,6 +84,59 @@ def transformer(width: int) -> Callable[[Path], None]:
     return write
 
 
+def encoder(path: Path) -> None:
+    """A transformer encoder as an exporter spells it out: 102 blocks, 4,998 nodes, 81 MB of weights inside.
+
+    Layer norms, attention and GELU are small operators, as in exports of opset 13 to 16.
+    """
+    width, heads, nodes, tensors = 128, 4, [], []
+
+    def stored(name: str, array: numpy.ndarray) -> str:
+        tensors.append(numpy_helper.from_array(array, name))
+        return name
+
+    def add(op: str, *inputs: str, **attributes: object) -> str:
+        name = f"n{len(nodes)}"
+        nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
+        return name
+
+    half, one, two = (stored(f"c{value}", numpy.float32(value)) for value in (0.5, 1.0, 2.0))
+    root, scale = (
+        stored("root", numpy.float32(2**0.5)),
+        stored("scale", numpy.float32((width / heads) ** 0.5)),
+    )
+    tiny = stored("tiny", numpy.float32(1e-5))
+    split = stored("split", numpy.array([0, -1, heads, width // heads]))
+    whole = stored("whole", numpy.array([0, -1, width]))
+
+    def dense(value: str, rows: int, columns: int) -> str:
+        kernel = stored(f"w{len(tensors)}", numpy.full((rows, columns), 0.01, numpy.float32))
+        bias = stored(f"b{len(tensors)}", numpy.full(columns, 0.1, numpy.float32))
+        return add("Add", add("MatMul", value, kernel), bias)
+
+    def norm(value: str) -> str:
+        gain = stored(f"g{len(tensors)}", numpy.full(width, 0.9, numpy.float32))
+        shift = stored(f"s{len(tensors)}", numpy.full(width, 0.1, numpy.float32))
+        centred = add("Sub", value, add("ReduceMean", value, axes=[-1]))
+        spread = add("ReduceMean", add("Pow", centred, two), axes=[-1])
+        scaled = add("Div", centred, add("Sqrt", add("Add", spread, tiny)))
+        return add("Add", add("Mul", scaled, gain), shift)
+
+    value = "tokens"
+    for _ in range(102):
+        x = norm(value)
+        q, k, v = (add("Reshape", dense(x, width, width), split) for _ in "qkv")
+        q, v = add("Transpose", q, perm=[0, 2, 1, 3]), add("Transpose", v, perm=[0, 2, 1, 3])
+        k = add("Transpose", k, perm=[0, 2, 3, 1])
+        scores = add("Softmax", add("Div", add("MatMul", q, k), scale), axis=-1)
+        mixed = add("Transpose", add("MatMul", scores, v), perm=[0, 2, 1, 3])
+        value = add("Add", value, dense(add("Reshape", mixed, whole), width, width))
+        x = dense(norm(value), width, 4 * width)
+        x = add("Mul", add("Mul", x, add("Add", add("Erf", add("Div", x, root)), one)), half)
+        value = add("Add", value, dense(x, 4 * width, width))
+    _save(path, nodes, tensors, ("N", 64, width), value, ("N", 64, width), "tokens")
+
+
 def chain(length: int) -> Callable[[Path], None]:
     """``length`` nodes in a row: 1×1 convolutions and ReLUs that share one kernel."""
 
@@ -111,6 +164,7 @@ MODELS: dict[str, Callable[[Path], None]] = {
     "vgg16.onnx": vgg16_onnx,
     "external_2gb.onnx": transformer(1640),
     "external_48kb.onnx": transformer(8),
+    "encoder.onnx": encoder,
     "chain_10000.onnx": chain(10_000),
     "chain_100000.onnx": chain(100_000),
     "hundred": hundred,
