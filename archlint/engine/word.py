@@ -1,4 +1,4 @@
-"""Messages with placeholders: ``{d.params:si}``, ``{share:.0%}``, ``{count:# node}``, ``{f.in_shape:shape}``."""
+"""Messages with placeholders: ``{d.params:si}``, ``{share:.0%}``, ``{n:# node}``, ``{f.in_shape:shape}``."""
 
 from __future__ import annotations
 
