@@ -27,6 +27,20 @@ from archlint.options import Source, options_of_rules, rule_folders, wants_colou
     show_default=True,
     help="Run both models and compare their outputs: if their framework is installed, in any case, or not.",
 )
+@click.option(
+    "--calibrate",
+    "samples",
+    type=click.Path(exists=True),
+    metavar="SAMPLES",
+    help="Only fit a smaller head to what the model says of samples (.npz, .npy or a folder of images).",
+)
+@click.option(
+    "--min-agreement",
+    type=click.FloatRange(0, 1),
+    default=0.99,
+    show_default=True,
+    help="With --calibrate: write nothing that agrees less on the samples held out.",
+)
 @options_of_rules
 @click.option(
     "--fail-on",
@@ -50,6 +64,8 @@ def fix(
     unsafe: bool,
     inference: bool,
     verify: str,
+    samples: str | None,
+    min_agreement: float,
     options: tuple[str, ...],
     target: tuple[str, ...],
     fail_on: str | None,
@@ -59,13 +75,19 @@ def fix(
 ) -> int:
     """Write a patched copy of a model, and prove it.
 
-    Without an option only fixes are made that keep what the model computes.
+    Without an option only fixes are made that keep what the model computes. With --calibrate a flattened head
+    is replaced by the smallest of several that says the same of your samples, or nothing is written and the
+    exit code is 1.
 
     \b
     Exit codes: 0  nothing is left that is as bad as --fail-on; with --diff: nothing would change
                 1  something is; with --diff: something would change
                 2  something could not be done; nothing was written
     """
+    if samples is not None:
+        if select or ignore or unsafe or inference:
+            raise click.UsageError("--calibrate goes with no options about other fixes")
+        return _calibrated(model, samples, output, min_agreement, in_place, diff)
     from archlint.api import is_as_bad
     from archlint.fixing import carry_out, plan
     from archlint.reporters import View
@@ -92,3 +114,13 @@ def fix(
     patch = carry_out(planned, verify)
     render_patch(patch, sys.stdout, view)
     return int(is_as_bad(patch.remaining, settings.fail_on))
+
+
+def _calibrated(model: str, samples: str, output: str | None, least: float, in_place: bool, dry: bool) -> int:
+    from archlint.fixing.calibration import calibrate
+    from archlint.reporters import View
+    from archlint.reporters.trials import render_trials
+
+    found = calibrate(model, samples, output, least=least, in_place=in_place, dry=dry)
+    render_trials(found, sys.stdout, View(colour=wants_colour(sys.stdout)))
+    return int(found.winner is None)

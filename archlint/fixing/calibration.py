@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from archlint.api import read_one, refuse_stray
 from archlint.errors import PatchError, UsageError
@@ -12,6 +12,7 @@ from archlint.findings import Totals
 from archlint.fixes.calibrate import Calibration, Fitted
 from archlint.fixes.calibrate_fit import agreement
 from archlint.fixes.calibrate_head import Head, head_of
+from archlint.fixes.calibrate_result import Calibrated, Trial
 from archlint.fixing.place import default_out, put
 from archlint.formats import WRITERS, ModelFile, open_weights
 from archlint.graph import Array, Edit, Graph, apply, validate
@@ -27,48 +28,18 @@ _SLACK = 0.01
 that stands on the edge between two classes, and one of the 50 samples held out of 250 is 0.02."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One variant: its name, what became of the hidden layers, its agreement, and the whole model with it.
-
-    ``reason`` says why it was passed over although it is small and agrees enough.
-    """
-
-    name: str
-    hidden: str
-    agreement: float
-    params: int
-    macs: int | None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """What a calibration showed: all ``trials``, the ``winner`` and where it was written, or neither.
-
-    ``measure`` is the kind of agreement ("classes", "labels", "numbers"), ``held`` the number of samples it
-    was measured on, ``proven`` the agreement of the written file as its own runtime ran it.
-    """
-
-    path: str
-    samples: str
-    measure: str
-    held: int
-    least: float
-    before: Totals
-    trials: tuple[Trial, ...]
-    winner: Trial | None = None
-    out: str | None = None
-    proven: float | None = None
-    runtime: str | None = None
-
-
 def calibrate(
-    path: str, samples: str, out: str | None = None, *, least: float = 0.99, in_place: bool = False
+    path: str,
+    samples: str,
+    out: str | None = None,
+    *,
+    least: float = 0.99,
+    in_place: bool = False,
+    dry: bool = False,
 ) -> Calibrated:
     """Fits every variant, and writes the one with the fewest parameters that agrees at least so far.
 
-    Nothing is written when none does, or when none is smaller than the model.
+    Nothing is written when none does, when none is smaller than the model, or when it is ``dry``.
 
     Raises:
         PatchError: the model has no head that could be fitted, is not to be run, or cannot be run.
@@ -98,6 +69,8 @@ def calibrate(
         Totals(facts.params, facts.macs, file.size_bytes),
         tuple(trial for _, trial in pairs),
     )
+    if dry:
+        return result
     place = file.path if in_place else out or default_out(file.path)
     return _written(result, pairs, run, outputs, calibration.held, place)
 

@@ -32,7 +32,7 @@ def keras_run(path: str, places: Sequence[Mapping[str, str]]) -> Run:
     def run(batch: Mapping[str, NDArray[Any]]) -> Arrays:
         spare = iter(batch.values())
         fed = [batch[held.name] if held.name in batch else next(spare) for held in whole.inputs]
-        return [keras.ops.convert_to_numpy(value) for value in whole(fed, training=False)]
+        return [keras.ops.convert_to_numpy(value) for value in keras.tree.flatten(whole(fed, training=False))]
 
     return run
 
