@@ -289,7 +289,7 @@ def main() -> None:
 def _run(args: list[str]) -> int:
     try:
         code = archlint.main(args, prog_name="archlint", standalone_mode=False)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click leaves with 1, "findings", when nobody reads on
         _drop_output()
         return NOT_DONE
     except click.ClickException as error:

@@ -192,6 +192,13 @@ def test_many_files_get_a_progress_bar_on_a_terminal_and_few_do_not(tmp_path: Pa
     assert run(str(tmp_path)).stderr == ""
 
 
+def test_a_pipe_closed_early_is_not_told_as_findings() -> None:
+    env = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen([*COMMAND, DIGITS], stdout=subprocess.PIPE, cwd=ROOT, env=env)
+    process.stdout.close()
+    assert process.wait() != 1
+
+
 def test_a_closed_pipe_is_quiet() -> None:
     process = subprocess.Popen([*COMMAND, "rules"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
     process.stdout.close()
