@@ -27,7 +27,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from archlint.errors import PatchError
-from archlint.fixes.calibrate_fit import Linear, agreement, reduced, ridge, split, weighting
+from archlint.fixes.calibrate_fit import (
+    Decomposed,
+    Linear,
+    agreement,
+    decomposed,
+    reduced,
+    ridge,
+    split,
+    weighting,
+)
 from archlint.fixes.calibrate_head import Head, Step, linear_of, steps_of
 from archlint.fixes.calibrate_variants import (
     GRIDS,
@@ -166,26 +175,29 @@ class Calibration:
                 yield Sketch(name, means, new.grid(count), new, grid=count)
         if places.flat.size > MOST_NUMBERS:
             return
-        full = self._ridge(self._rows, target)
+        full = ridge(places.flat[self._fit], target[self._fit], None, self._whole)
         if target is self._wanted and self.head.hidden:
             new = nodes()
-            yield Sketch("whole map", places.flat, new.whole(), new, first=self._ridge(places.flat, target))
+            yield Sketch("whole map", places.flat, new.whole(), new, first=full)
         new = nodes()
-        weights = weighting(full, places.rows[self._fit])
+        weights = weighting(self._by_place(full), places.rows[self._fit])
         sums = (places.rows * weights).sum(axis=1)
         yield Sketch("weighting", sums, new.weighted(weights, like), new)
-        full = self._ridge(places.flat, target)
         for rank in RANKS:
             if rank < min(target.shape[1], full.kernel.shape[0]):
                 new = nodes()
                 kernel, rest = reduced(full, places.flat[self._fit], rank)
-                yield Sketch(
-                    f"low rank {rank}", places.flat @ kernel, new.narrow(kernel, like), new, first=rest
-                )
+                narrow = new.narrow(kernel, like)
+                yield Sketch(f"low rank {rank}", places.flat @ kernel, narrow, new, first=rest)
 
-    @property
-    def _rows(self) -> Array:
-        return self._places.rows.reshape(len(self._places.flat), -1)
+    @cached_property
+    def _whole(self) -> Decomposed:
+        return decomposed(self._places.flat[self._fit])
+
+    def _by_place(self, full: Linear) -> Linear:
+        """A fit of the vector as one of the map, its rows (P·C) with the channels last."""
+        source = self.head.source
+        return replace(full, kernel=source.kernel(full.kernel).reshape(full.kernel.shape))
 
     def _ridge(self, features: Array, target: Array, start: Array | None = None) -> Linear:
         return ridge(features[self._fit], target[self._fit], start)
