@@ -117,9 +117,14 @@ class Numbered:
 
     def _written(self, source: Source, held: h5py.Group, target: h5py.Group, key: Address, name: str) -> None:
         params = self._params(key)
-        stored = {param.name for node in self.change.old.get(key, ()) for param in node.params}
+        stored = {param.name: param for node in self.change.old.get(key, ()) for param in node.params}
         same = self.old_classes.get(key) == self.new_classes[key] and key in self.old
-        if same and stored == {param.name for param in params} and self.old[key] in held:
+        same = same and stored.keys() == {param.name for param in params} and self.old[key] in held
+        if same and any(stored[param.name].size != param.size for param in params):
+            # HDF5 would keep the room of a large tensor that was copied and then deleted.
+            listed = self.new_classes[key].rpartition(">")[2] in _LISTED
+            same = not (listed and list(held[self.old[key]]) == ["vars"])
+        if same:
             copy_member(held, self.old[key], target, name)
             self._replaced(source, target[name], held[self.old[key]].name, params)
             return
