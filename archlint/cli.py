@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 FINDINGS, NOT_DONE, INTERRUPTED = 1, 2, 130
 """Exit codes; those of a report come from ``archlint.api.exit_code``. 130 is 128 + SIGINT, as in shells."""
+
+_OBJECTS_UNTIL_COLLECTED = 200_000
+"""A graph is many small objects that stay: at Python's own 700, collecting takes 5 % of a short run and more
+than half of a run over 100,000 nodes, and frees nothing (measured)."""
 
 _MANY_FILES = 20
 """From so many files on there is a progress bar; fewer are done before one is read."""
@@ -275,6 +280,7 @@ def _bar(count: int) -> Iterator[Callable[[], None]]:
 
 def main() -> None:
     """Runs the command line and exits. What a stream cannot show is escaped, never an error."""
+    gc.set_threshold(_OBJECTS_UNTIL_COLLECTED, 20, 20)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
