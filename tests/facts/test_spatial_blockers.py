@@ -84,6 +84,7 @@ def test_a_model_without_convolutions_has_no_spatial_input() -> None:
 
 
 def test_nodes_without_inputs_or_outputs_tie_nothing_and_crash_nothing() -> None:
-    facts = Facts(build(parse("input x float32[N,8,8,3]\n= Reshape(x) @r shape=(-1,192)\ny = Relu(x)\noutput y")))
+    text = "input x float32[N,8,8,3]\n= Reshape(x) @r shape=(-1,192)\ny = Relu(x)\noutput y"
+    facts = Facts(build(parse(text)))
     bare = Facts(parse("input x float32[N,8,8,3]\nr = Reshape() shape=(-1,192)\ny = Relu(x)\noutput y"))
     assert facts.spatial_blockers == bare.spatial_blockers == ()
