@@ -1,6 +1,7 @@
 """What the README shows and names is true."""
 
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -24,6 +25,19 @@ def test_the_output_that_it_opens_with_is_the_real_one() -> None:
         [sys.executable, "-m", "archlint", *arguments], cwd=ROOT, capture_output=True, text=True
     )
     assert shown == done.stdout
+
+
+@pytest.mark.oracle
+def test_the_fix_that_it_shows_is_the_real_one(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    command, shown = block.split("\n", 1)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    arguments = command.removeprefix("$ archlint ").split()
+    done = subprocess.run(
+        [sys.executable, "-m", "archlint", *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
+    version = re.compile(r"keras [\d.]+ on")
+    assert version.sub("keras on", shown) == version.sub("keras on", done.stdout)
 
 
 def test_it_has_two_commands_that_set_up() -> None:
