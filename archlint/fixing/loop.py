@@ -12,8 +12,20 @@ from archlint.errors import PatchError
 from archlint.facts import Facts, WeightFacts
 from archlint.findings import Attempt, Finding, Fix
 from archlint.fixing.law import objection
-from archlint.fixing.weights import PatchedWeights, made_by, of_stored
-from archlint.graph import Edit, Graph, Made, Node, Param, Splice, Weights, apply, validate
+from archlint.fixing.weights import PatchedWeights
+from archlint.graph import (
+    Edit,
+    Graph,
+    Made,
+    Node,
+    Param,
+    Splice,
+    Weights,
+    apply,
+    made_by,
+    of_stored,
+    validate,
+)
 
 MOST_FIXES = 1_000
 """Fixes of one run; the largest exports seen have some 500 places to mend."""

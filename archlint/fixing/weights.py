@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from archlint.graph import Array, Edit, Made, Mismatch, Param, Splice, Weights
+from archlint.graph import Array, Made, Mismatch, Param, Weights
 
 
 class PatchedWeights:
@@ -34,32 +33,3 @@ class PatchedWeights:
     def mismatches(self) -> tuple[Mismatch, ...]:
         """The stored params that do not fit what is stored; made ones fit."""
         return self._stored.mismatches()
-
-
-def of_stored(edit: Edit, made: Mapping[str, Made]) -> Edit:
-    """An edit that says the same of the file as this one says of a graph whose tensors ``made`` were changed.
-
-    A rewrite that reads ``bn/moving_mean`` means what an earlier fix has put there; the file still holds
-    what was there first.
-    """
-    if not isinstance(edit, Splice) or not made:
-        return edit
-    return replace(edit, tensors={name: _composed(new, made) for name, new in edit.tensors.items()})
-
-
-def made_by(edits: tuple[Edit, ...]) -> Mapping[str, Made]:
-    """Name of a new tensor → how it comes about."""
-    splices = (edit for edit in edits if isinstance(edit, Splice))
-    return {name: made for edit in splices for name, made in edit.tensors.items()}
-
-
-def _composed(new: Made, made: Mapping[str, Made]) -> Made:
-    if not made.keys() & set(new.sources):
-        return new
-    parts = [made.get(name) or Made((name,), lambda values: values) for name in new.sources]
-
-    def compute(*values: object) -> object:
-        waiting = iter(values)
-        return new.compute(*(part.compute(*(next(waiting) for _ in part.sources)) for part in parts))
-
-    return Made(tuple(name for part in parts for name in part.sources), compute)

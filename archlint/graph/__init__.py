@@ -1,6 +1,17 @@
 """The intermediate representation: types, text notation, validation. Standard library only."""
 
-from archlint.graph.edits import Edit, Made, SetInput, SetTraining, Splice, apply, skeleton
+from archlint.graph.edits import (
+    Edit,
+    Made,
+    SetInput,
+    SetTraining,
+    Splice,
+    all_of_stored,
+    apply,
+    made_by,
+    of_stored,
+    skeleton,
+)
 from archlint.graph.text import parse, render
 from archlint.graph.types import (
     Attr,
@@ -38,7 +49,10 @@ __all__ = [
     "TensorType",
     "Training",
     "Weights",
+    "all_of_stored",
     "apply",
+    "made_by",
+    "of_stored",
     "parse",
     "render",
     "skeleton",

@@ -82,6 +82,48 @@ def skeleton(graph: Graph) -> Graph:
     return replace(graph, nodes=nodes, declared={})
 
 
+def all_of_stored(edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    """The same edits, with every new tensor made of tensors that the file holds.
+
+    The sources of an edit are tensors as the edits before it have left them.
+    """
+    found: list[Edit] = []
+    made: dict[str, Made] = {}
+    for edit in edits:
+        found.append(of_stored(edit, made))
+        made |= made_by((found[-1],))
+    return tuple(found)
+
+
+def of_stored(edit: Edit, made: Mapping[str, Made]) -> Edit:
+    """An edit that says the same of the file as this one says of a graph whose tensors ``made`` were changed.
+
+    A rewrite that reads ``bn/moving_mean`` means what an earlier fix has put there; the file still holds
+    what was there first.
+    """
+    if not isinstance(edit, Splice) or not made:
+        return edit
+    return replace(edit, tensors={name: _composed(new, made) for name, new in edit.tensors.items()})
+
+
+def made_by(edits: Sequence[Edit]) -> Mapping[str, Made]:
+    """Name of a new tensor → how it comes about."""
+    splices = (edit for edit in edits if isinstance(edit, Splice))
+    return {name: made for edit in splices for name, made in edit.tensors.items()}
+
+
+def _composed(new: Made, made: Mapping[str, Made]) -> Made:
+    if not made.keys() & set(new.sources):
+        return new
+    parts = [made.get(name) or Made((name,), lambda values: values) for name in new.sources]
+
+    def compute(*values: object) -> object:
+        waiting = iter(values)
+        return new.compute(*(part.compute(*(next(waiting) for _ in part.sources)) for part in parts))
+
+    return Made(tuple(name for part in parts for name in part.sources), compute)
+
+
 def _splice(graph: Graph, edit: Splice) -> Graph:
     missing = sorted(edit.removed - graph.by_name.keys())
     if missing:

@@ -7,8 +7,8 @@ import archlint.fixes.bypass as bypass
 from archlint.engine import load, selection
 from archlint.errors import PatchError
 from archlint.fixing.loop import Model, Wanted, mend
-from archlint.fixing.weights import PatchedWeights, made_by, of_stored
-from archlint.graph import Made, Param, Splice, parse
+from archlint.fixing.weights import PatchedWeights
+from archlint.graph import Made, Param, Splice, made_by, of_stored, parse
 from archlint.ops import build
 
 RULES = load()

@@ -5,7 +5,17 @@ import re
 import pytest
 
 from archlint.errors import PatchError
-from archlint.graph import SetInput, Splice, TensorType, apply, parse, render, validate
+from archlint.graph import (
+    Made,
+    SetInput,
+    Splice,
+    TensorType,
+    all_of_stored,
+    apply,
+    parse,
+    render,
+    validate,
+)
 
 CHAIN = """input x float32[N,4]
 a = Identity(x) -> float32[N,4]
@@ -55,3 +65,11 @@ def test_types_that_the_file_declared_are_dropped_since_they_may_be_stale():
 def test_what_would_break_the_graph_is_refused(edit, what):
     with pytest.raises(PatchError, match=re.escape(what)):
         apply(parse(CHAIN), [edit])
+
+
+def test_a_tensor_made_of_a_made_one_can_be_said_of_what_is_stored():
+    first = Splice(tensors={"a": Made(("s",), lambda s: s + 1)})
+    second = Splice(tensors={"b": Made(("a", "s"), lambda a, s: 10 * a + s)})
+    made = all_of_stored((first, second))[1].tensors["b"]
+    assert ("s", "s") == made.sources
+    assert 33 == made.compute(2, 3)

@@ -23,7 +23,7 @@ from archlint.formats.onnx.write.native import Proto
 from archlint.formats.onnx.write.pieces import Copied, Piece, Written, field, whole
 from archlint.formats.onnx.write.plan import Item, Plan, plan
 from archlint.formats.onnx.write.types import Declarations
-from archlint.graph import Edit, Graph, Param, apply
+from archlint.graph import Edit, Graph, Param, all_of_stored, apply
 
 LARGEST_FILE_BYTES = 2**31 - 1
 """Longest message that protobuf reads, https://protobuf.dev/programming-guides/proto-limits/"""
@@ -61,7 +61,7 @@ def build(path: str, place: Layout, graph: Graph, edits: Sequence[Edit], locatio
 
     target = apply(graph, edits)
     before, after = infer(graph), infer(target)
-    planned = plan(place.raw, graph, edits, after)
+    planned = plan(place.raw, graph, all_of_stored(edits), after)
     contents = Contents(path, place, planned.made)
     types = Declarations(place, planned, graph, target, before, after)
     declared = dict(types.pieces())

@@ -1,0 +1,9 @@
+"""Settings of all tests: in CI generated cases are the same each time, so that it says the same of one commit."""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
