@@ -1,4 +1,4 @@
-"""Settings of all tests: in CI generated cases are the same each time, so that it says the same of one commit."""
+"""Settings of all tests: in CI generated cases are the same each time, so that a commit passes or fails."""
 
 import os
 
