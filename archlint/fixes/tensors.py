@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from archlint.fixes import PatchError, rewrite
 from archlint.fixes.stored import FLOATS, Names, is_onnx, own_params
-from archlint.graph import Array, Attr, Edit, Made, Node, Param, Splice
+from archlint.graph import OVERRIDABLE, Array, Attr, Edit, Made, Node, Param, Seal, Splice
 
 if TYPE_CHECKING:
     from archlint.facts import Facts
@@ -74,3 +74,16 @@ def one_copy(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]
 
 def _as(param: Param, instead: Mapping[str, Param]) -> Param:
     return replace(param, name=instead.get(param.name, param).name)
+
+
+@rewrite()
+def sealed(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]) -> tuple[Edit, ...]:
+    """Stored weights are no inputs any more; a caller who gives none gets what it got.
+
+    Source: https://github.com/onnx/onnx/blob/main/docs/IR.md (an initializer of an input is its default).
+    """
+    if not facts.graph.metadata.get(OVERRIDABLE):
+        raise PatchError(
+            "no stored weight is an input that may be left out; before IR version 4 all have to be"
+        )
+    return (Seal(),)

@@ -71,6 +71,16 @@ def mean_error(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Att
     return (_metrics(facts, nodes["out"], values["metric"], renamed),)
 
 
+@rewrite(inference=True)
+def left_out(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]) -> tuple[Edit, ...]:
+    """The file as if the model had never been compiled: no optimizer, none of its state, no losses.
+
+    With the settings kept and the state gone, Keras would warn at each load that the state does not fit.
+    """
+    _training(facts)
+    return (SetTraining(None),)
+
+
 def _training(facts: Facts) -> Training:
     if facts.graph.training is None:
         raise PatchError("the file holds no compile settings")

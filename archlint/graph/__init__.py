@@ -1,8 +1,10 @@
 """The intermediate representation: types, text notation, validation. Standard library only."""
 
 from archlint.graph.edits import (
+    OVERRIDABLE,
     Edit,
     Made,
+    Seal,
     SetInput,
     SetTraining,
     Splice,
@@ -30,6 +32,7 @@ from archlint.graph.validate import validate
 from archlint.graph.weights import Array, Mismatch, Weights
 
 __all__ = [
+    "OVERRIDABLE",
     "Array",
     "Attr",
     "Dim",
@@ -41,6 +44,7 @@ __all__ = [
     "Node",
     "Origin",
     "Param",
+    "Seal",
     "SetInput",
     "SetTraining",
     "Setting",

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field, replace
 from archlint.errors import PatchError
 from archlint.graph.types import Graph, Node, Origin, TensorType, Training
 
+OVERRIDABLE = "overridable_weights"
+"""Metadata of an ONNX graph: how many stored weights are inputs as well, in files that need not list them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -50,12 +53,17 @@ class SetInput:
 
 @dataclass(frozen=True, slots=True)
 class SetTraining:
-    """Puts other compile settings in place of the saved ones."""
+    """Puts other compile settings in place of the saved ones; None leaves what only training needs out."""
 
-    training: Training
+    training: Training | None
 
 
-Edit = Splice | SetInput | SetTraining
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Takes the stored weights off the inputs of an ONNX model, so that no caller can override them."""
+
+
+Edit = Splice | SetInput | SetTraining | Seal
 
 
 def apply(graph: Graph, edits: Sequence[Edit]) -> Graph:
@@ -73,6 +81,8 @@ def apply(graph: Graph, edits: Sequence[Edit]) -> Graph:
                 graph = _set_input(graph, edit)
             case SetTraining():
                 graph = replace(graph, training=edit.training)
+            case Seal():
+                graph = _seal(graph)
     return replace(graph, declared={})
 
 
@@ -143,6 +153,13 @@ def _set_input(graph: Graph, edit: SetInput) -> Graph:
         raise PatchError(f"there is no input '{edit.name}'")
     inputs = tuple((name, edit.type if name == edit.name else old) for name, old in graph.inputs)
     return replace(graph, inputs=inputs)
+
+
+def _seal(graph: Graph) -> Graph:
+    if not graph.metadata.get(OVERRIDABLE):
+        raise PatchError("no stored weight is an input of the model that could be left out")
+    rest = {key: item for key, item in graph.metadata.items() if key != OVERRIDABLE}
+    return replace(graph, metadata=rest)
 
 
 def _ordered(graph: Graph, nodes: Sequence[Node]) -> list[Node]:

@@ -7,6 +7,7 @@ import pytest
 from archlint.errors import PatchError
 from archlint.graph import (
     Made,
+    Seal,
     SetInput,
     Splice,
     TensorType,
@@ -60,6 +61,7 @@ def test_types_that_the_file_declared_are_dropped_since_they_may_be_stale():
             "would read what it makes",
         ),
         (SetInput("y", TensorType()), "there is no input 'y'"),
+        (Seal(), "no stored weight is an input"),
     ],
 )
 def test_what_would_break_the_graph_is_refused(edit, what):

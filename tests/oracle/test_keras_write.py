@@ -312,3 +312,20 @@ def test_compile_settings_are_changed_where_they_stand(
     shares = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     wanted = float(-np.log(shares[np.arange(4), labels]).mean())
     assert abs(wanted - new.evaluate(images, labels, verbose=0)[0]) < CLOSE * 3
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_what_only_training_needs_goes_and_the_file_loads_without_a_warning_of_it(
+    suffix: str, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    model = chain(keras)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
+    path, why = patched(tmp_path, model, suffix, lambda _: [SetTraining(None)])
+    slots = 2 * 4 * sum(int(np.prod(value.shape)) for value in model.trainable_variables)
+    assert (tmp_path / f"m{suffix}").stat().st_size - path.stat().st_size > slots
+    assert "only training" in why
+    new = loaded(keras, path)
+    assert [] == [str(row.message) for row in recwarn if "optimizer" in str(row.message)]
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
+    assert largest(model(images).numpy(), new(images).numpy()) == 0.0

@@ -21,7 +21,18 @@ from write_cases import read_at
 from archlint.errors import PatchError
 from archlint.formats.base import ModelFile
 from archlint.formats.onnx.write import assemble, pieces, write
-from archlint.graph import Made, Node, Param, SetInput, SetTraining, Splice, TensorType, Training, skeleton
+from archlint.graph import (
+    Made,
+    Node,
+    Param,
+    Seal,
+    SetInput,
+    SetTraining,
+    Splice,
+    TensorType,
+    Training,
+    skeleton,
+)
 
 TANH = Splice(frozenset({"r"}), (Node("r", "Tanh", ("c",), ("r",)),))
 
@@ -167,6 +178,38 @@ def test_a_file_that_reads_back_otherwise_is_not_kept(tmp_path):
     with pytest.raises(PatchError, match="reads as another model than was asked for: node"):
         write(file, read_at(file.path), [edit], str(tmp_path / "out.onnx"))
     assert ["model.onnx"] == names_in(tmp_path)
+
+
+def listed(folder: Path, ir_version: int = 8) -> ModelFile:
+    """The small model with its weight among the inputs, in front of the map."""
+    proto = small_model()
+    proto.ir_version = ir_version
+    proto.graph.input.insert(0, value("w", 2, 3, 3, 64))
+    (folder / "model.onnx").write_bytes(proto.SerializeToString())
+    return file_at(folder / "model.onnx")
+
+
+def test_sealed_weights_are_no_inputs_and_stay_as_they_are(tmp_path):
+    file = listed(tmp_path)
+    before = onnx.load(file.path)
+    write(file, read_at(file.path), [Seal()], str(tmp_path / "out.onnx"))
+    after = onnx.load(tmp_path / "out.onnx")
+    assert ["x"] == [one.name for one in after.graph.input]
+    del before.graph.input[0]
+    assert before == after
+
+
+def test_what_is_sealed_may_be_replaced_as_well(tmp_path):
+    file = listed(tmp_path)
+    graph = read_at(file.path)
+    write(file, graph, [Seal(), doubled(graph)], str(tmp_path / "out.onnx"))
+    assert ["x"] == [one.name for one in onnx.load(tmp_path / "out.onnx").graph.input]
+
+
+def test_before_version_4_of_the_format_weights_have_to_be_inputs(tmp_path):
+    file = listed(tmp_path, ir_version=3)
+    with pytest.raises(PatchError, match="no stored weight is an input"):
+        write(file, read_at(file.path), [Seal()], str(tmp_path / "out.onnx"))
 
 
 def test_more_than_protobuf_holds_goes_to_a_data_file_or_is_refused(tmp_path, monkeypatch):

@@ -20,11 +20,14 @@ WEIGHTS, LAYERS, NAMES = "model_weights", "layer_names", "weight_names"
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What becomes of the lists. ``models`` is the config as it is afterwards; ``texts`` the root's texts."""
+    """What becomes of the lists.
+
+    ``models`` is the config as it is afterwards; ``texts`` the root's texts, None for one that goes.
+    """
 
     change: Change
     models: Mapping[Address, Container]
-    texts: Mapping[str, str]
+    texts: Mapping[str, str | None]
     without: frozenset[str]
 
     def copy(self, source: Source, target: h5py.File) -> None:
@@ -35,7 +38,8 @@ class Listed:
         """
         copy_attributes(source.file, target, tuple(self.texts))
         for key, text in self.texts.items():
-            target.attrs[key] = text
+            if text is not None:
+                target.attrs[key] = text
         for name in source.file:
             if name != WEIGHTS and name not in self.without:
                 copy_member(source.file, name, target, name)

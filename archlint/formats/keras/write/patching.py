@@ -65,6 +65,8 @@ class Patching:
         """Why the optimizer's state does not stay; "" when it does."""
         if self._file.format == "keras-json":
             return ""
+        if self._change.training is None:
+            return "what only training needs was to be left out" if self._graph.training else ""
         before, after = _trained(self._graph), _trained(self._change.after)
         if before != after:
             different = sorted({name for name, *_ in {*before} ^ {*after}})
@@ -77,7 +79,7 @@ class Patching:
     @cached_property
     def _metrics_differ(self) -> bool:
         was, now = self._graph.training, self._change.training
-        return was is not None and now is not None and was.metrics != now.metrics
+        return was is not None and (now is None or was.metrics != now.metrics)
 
     def _rewritten(self) -> Rewiring:
         """Puts the edits into the texts, once."""
@@ -86,10 +88,16 @@ class Patching:
         rewiring.run()
         restate(rewiring, built)
         if self._change.sets_training and self._change.training != self._graph.training:
-            compiled: Any = self._saved.compiled.value
-            compiled = compiled if isinstance(compiled, dict) else None
-            set_training(compiled, self._graph.training, self._change.training, "module" in self._root)
+            self._set_training()
         return rewiring
+
+    def _set_training(self) -> None:
+        if self._change.training is None:
+            self._root.pop("compile_config", None)
+            return
+        compiled: Any = self._saved.compiled.value
+        compiled = compiled if isinstance(compiled, dict) else None
+        set_training(compiled, self._graph.training, self._change.training, "module" in self._root)
 
     def _fill_text(self, path: str) -> None:
         with open(path, "w", encoding="utf-8") as target:
@@ -200,9 +208,10 @@ class Patching:
 
         rows = list(slots(self._file, self._graph))
         self._rewritten()
-        texts = {"model_config": json.dumps(self._root)}
+        texts: dict[str, str | None] = {"model_config": json.dumps(self._root)}
         if self._change.sets_training:
-            texts["training_config"] = json.dumps(self._saved.compiled.value)
+            left = self._change.training is not None
+            texts["training_config"] = json.dumps(self._saved.compiled.value) if left else None
         dropped = frozenset({"optimizer_weights"} if self.dropped_state else ())
         job = Listed(self._change, self._models, texts, dropped)
         os.unlink(path)  # HDF5 takes the claim that is held on the empty file for someone else writing it

@@ -14,7 +14,7 @@ from archlint.formats.onnx.write.assemble import build
 from archlint.formats.onnx.write.beside import Beside
 from archlint.formats.onnx.write.layout import layout
 from archlint.formats.onnx.write.pieces import write_pieces
-from archlint.graph import Edit, Graph, SetTraining
+from archlint.graph import OVERRIDABLE, Edit, Graph, Seal, SetTraining
 
 STORAGE = frozenset(
     {
@@ -22,7 +22,7 @@ STORAGE = frozenset(
         "external_data_missing",
         "external_data_escapes",
         "external_data_out_of_range",
-        "overridable_weights",
+        OVERRIDABLE,
         "sparse_weights",
         "damaged_weights",
         "reordered_graphs",
@@ -44,7 +44,8 @@ def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str) -> Non
     """
     if any(isinstance(edit, SetTraining) for edit in edits):
         raise PatchError("an ONNX file holds no compile settings that could be changed")
-    check = patch.law(read, graph, edits, STORAGE)
+    sealed = any(isinstance(edit, Seal) for edit in edits)
+    check = patch.law(read, graph, edits, STORAGE - {OVERRIDABLE} if sealed else STORAGE)
     try:
         with open(file.path, "rb") as original, Beside(file.path, out) as beside:
             _write(file, graph, edits, out, original.fileno(), beside, check)

@@ -23,7 +23,7 @@ from archlint.formats.onnx.write.native import Proto
 from archlint.formats.onnx.write.pieces import Copied, Piece, Written, field, whole
 from archlint.formats.onnx.write.plan import Item, Plan, plan
 from archlint.formats.onnx.write.types import Declarations
-from archlint.graph import Edit, Graph, Param, all_of_stored, apply
+from archlint.graph import Edit, Graph, Param, Seal, all_of_stored, apply
 
 LARGEST_FILE_BYTES = 2**31 - 1
 """Longest message that protobuf reads, https://protobuf.dev/programming-guides/proto-limits/"""
@@ -63,7 +63,8 @@ def build(path: str, place: Layout, graph: Graph, edits: Sequence[Edit], locatio
     before, after = infer(graph), infer(target)
     planned = plan(place.raw, graph, all_of_stored(edits), after)
     contents = Contents(path, place, planned.made)
-    types = Declarations(place, planned, graph, target, before, after)
+    sealed = any(isinstance(edit, Seal) for edit in edits)
+    types = Declarations(place, planned, graph, target, before, after, sealed)
     declared = dict(types.pieces())
     outside = _offsets(contents) if "external_data" in graph.metadata else {}
     pieces = _file(place, planned, contents, declared, outside, location)

@@ -17,10 +17,13 @@ Types = Mapping[str, Tensor]
 
 
 class Declarations:
-    """The declared types of a patched file; ``before`` and ``after`` are what is known of each value."""
+    """The declared types of a patched file; ``before`` and ``after`` are what is known of each value.
+
+    ``sealed`` says that no stored tensor is an input any more.
+    """
 
     def __init__(
-        self, place: Layout, plan: Plan, old: Graph, new: Graph, before: Types, after: Types
+        self, place: Layout, plan: Plan, old: Graph, new: Graph, before: Types, after: Types, sealed: bool
     ) -> None:
         self._place = place
         self._before, self._after = before, after
@@ -29,6 +32,7 @@ class Declarations:
         stored = place.raw.graph.initializers
         self._kept = {stored[at].name for at in plan.initializers}
         self._dropped = {item.name for item in stored} - self._kept
+        self._unlisted = self._dropped | (self._kept if sealed else set())
         self._touched = _downstream(plan, plan.touched | self._inputs.keys())
         self._made = {value for item in plan.items for value in item.outputs}
 
@@ -39,7 +43,7 @@ class Declarations:
             if name in self._inputs:
                 yield span, self._changed(span, self._inputs[name])
             else:
-                yield span, [] if name in self._dropped else [whole(span)]
+                yield span, [] if name in self._unlisted else [whole(span)]
         for span, (name, type_) in zip(self._place.spans(OUTPUT), raw.outputs, strict=True):
             freed = self._freed(name, type_)
             yield span, [whole(span)] if freed == type_ else self._changed(span, freed)
