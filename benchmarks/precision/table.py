@@ -130,12 +130,12 @@ def _by_rule(zoo: Sequence[Row]) -> Iterator[str]:
 def _by_model(zoo: Sequence[Row]) -> Iterator[str]:
     yield "## By model"
     yield ""
-    yield "| model | nodes | unknown | parameters | errors | warnings | infos | ms |"
-    yield "|---|---:|---|---:|---:|---:|---:|---:|"
+    yield "| model | nodes | unknown | parameters | errors | warnings | infos |"
+    yield "|---|---:|---|---:|---:|---:|---:|"
     for row in zoo:
         report = row.report
         unknown = ", ".join(f"{name} {count}" for name, count in report.unknown_ops)
         params = "" if report.params is None else f"{report.params:,}"
         counts = " | ".join(str(row.count(level) or "") for level in SEVERITIES)
-        cells = (row.name, f"{report.nodes or 0:,}", unknown, params, counts, f"{row.seconds * 1000:.0f}")
+        cells = (row.name, f"{report.nodes or 0:,}", unknown, params, counts)
         yield f"| {' | '.join(cells)} |"
