@@ -22,11 +22,16 @@ def counted(node: Node) -> Iterator[Param]:
     """The params of a node that count as parameters.
 
     All of them, but of a ``Constant`` only a floating-point tensor of more than one element: indices, shapes
-    and scalar settings are no parameters.
+    and scalar settings are no parameters. Nor is a table that the config of a Keras model states, which no
+    training changes.
     """
     for param in node.params:
-        if node.op != "Constant" or (_is_float(param.dtype) and param.size != 1):
+        if node.op != "Constant" or (_is_float(param.dtype) and param.size != 1 and _is_learned(param)):
             yield param
+
+
+def _is_learned(param: Param) -> bool:
+    return param.trainable or param.role != "value"
 
 
 def _is_float(dtype: str | None) -> bool:

@@ -28,7 +28,22 @@ def _projected(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
         return [Tensor(source.dtype)] * max(len(node.outputs), 1)
     stated = integers(node, "output_shape")
     shape = (*source.shape[:-1], *(stated or source.shape[-1:]))
-    return [Tensor(source.dtype, shape), *[Tensor(source.dtype)] * (len(node.outputs) - 1)]
+    scores = Tensor(source.dtype, _scores(node, ins))
+    return [Tensor(source.dtype, shape), *[scores] * (len(node.outputs) - 1)]
+
+
+def _scores(node: Node, ins: Sequence[Tensor]) -> Shape:
+    """(N, axes that are not attended, heads, T of each attended axis, S of each).
+
+    Source: ``_build_attention_equation`` of Keras ``MultiHeadAttention``.
+    """
+    query, value, _ = _sources(ins)
+    heads = integer(node, "num_heads") or integer(node, "num_query_heads")
+    axes = None if query is None else _attended(node, len(query))
+    if query is None or value is None or axes is None or len(query) != len(value):
+        return None
+    free = (query[axis] for axis in range(len(query) - 1) if axis not in axes)
+    return (*free, heads, *(query[axis] for axis in axes), *(value[axis] for axis in axes))
 
 
 def _multi_head_macs(node: Node, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int | None:

@@ -49,15 +49,15 @@ def read(file: ModelFile) -> Graph:
     )
 
 
-def _stored(file: ModelFile) -> Callable[[Sequence[str], str, bool], tuple[Param, ...]] | None:
+def _stored(file: ModelFile) -> Callable[[Sequence[str], Sequence[str], bool], tuple[Param, ...]] | None:
     """What looks up the weights of unknown layers; h5py is imported only when a model holds one."""
-    if file.format not in ("keras", "keras-folder"):
+    if file.format not in ("keras", "keras-folder", "keras-h5"):
         return None
 
-    def params(group: Sequence[str], name: str, trainable: bool) -> tuple[Param, ...]:
+    def params(group: Sequence[str], address: Sequence[str], trainable: bool) -> tuple[Param, ...]:
         from archlint.formats.keras.weights import params_of
 
-        return params_of(file.path, file.format, group, name, trainable)
+        return params_of(file.path, file.format, group, address, trainable)
 
     return params
 

@@ -46,7 +46,7 @@ class Owner:
 class Builder:
     """Nodes so far. ``tensors`` is what is known of each value, ``ignored`` are masks no op reads.
 
-    ``stored`` looks up weights by group, prefix of their names, and whether they are trained.
+    ``stored`` looks up weights by group, by the names that lead to the layer, and whether they are trained.
     """
 
     path: str
@@ -57,7 +57,7 @@ class Builder:
     declared: dict[str, TensorType] = field(default_factory=dict)
     ignored: set[str] = field(default_factory=set)
     per_step: bool = False
-    stored: Callable[[Sequence[str], str, bool], tuple[Param, ...]] | None = None
+    stored: Callable[[Sequence[str], Sequence[str], bool], tuple[Param, ...]] | None = None
     calls: int = 0
     depth: int = 0
     _taken: dict[str, int] = field(default_factory=dict)
@@ -151,9 +151,11 @@ class Builder:
         self.nodes[at] = replace(node, outputs=tuple(str(value) for value in values))
         return values[index]
 
-    def stored_params(self, group: Sequence[str], name: str, trainable: bool) -> tuple[Param, ...]:
+    def stored_params(
+        self, group: Sequence[str], address: Sequence[str], trainable: bool
+    ) -> tuple[Param, ...]:
         """Params that the weights file holds for a layer of an unknown class; none without such a file."""
-        return () if self.stored is None or not group else self.stored(group, name, trainable)
+        return () if self.stored is None or not group else self.stored(group, address, trainable)
 
     def set_params(self, params: tuple[Param, ...]) -> None:
         """Gives the node made last other params than its op creates."""

@@ -147,7 +147,7 @@ class Call:
 
     def _stored(self) -> tuple[Param, ...]:
         layer = self.layer
-        return self.builder.stored_params(layer.group, layer.path, layer.trainable)
+        return self.builder.stored_params(layer.group, (*layer.parents, layer.name), layer.trainable)
 
     def all_inputs(self) -> list[Val]:
         """Every value among the arguments, in order."""
@@ -211,6 +211,12 @@ def values_of(arg: Arg, depth: int = 0) -> list[Val]:
     if isinstance(arg, list | tuple):
         return [value for item in arg for value in values_of(item, depth + 1)]
     return []
+
+
+def shape_of_numbers(value: Arg) -> tuple[int, ...] | None:
+    """Shape of a number or of a nested list of numbers; None when there is anything else in it."""
+    flat, shape = _flat(value)
+    return shape if flat or 0 in shape else None
 
 
 def _flat(value: Arg) -> tuple[list[int | float | bool], tuple[int, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from archlint.errors import ReadError
 from archlint.formats.base import MAX_TEXT_BYTES
@@ -124,6 +124,13 @@ class Raw:
         if not isinstance(self.value, str):
             raise self.bad("text")
         return self.value
+
+    def word(self, words: Sequence[str], default: str) -> str:
+        """One of these words, in any case of letters; ``default`` when nothing is there."""
+        found = self.text(default).lower()
+        if found not in words:
+            raise self.bad(f"one of {', '.join(words)}")
+        return found
 
     def int(self, default: int | None = None, low: int = -MAX_INT) -> int:
         """A whole number (2.0 counts as one); ``default`` when nothing is there."""

@@ -40,6 +40,7 @@ def layer_of(raw: Raw, builder: Builder, parents: tuple[str, ...], trainable: bo
     name = raw.first("name").value or (config["name"].value if isinstance(config.value, dict) else None)
     package, _, short = cls.rpartition(">")
     module = raw["module"].text("")
+    registered = not module and isinstance(raw["registered_name"].value, str)
     layer = Layer(
         short,
         name if isinstance(name, str) and name else short.lower(),
@@ -48,7 +49,7 @@ def layer_of(raw: Raw, builder: Builder, parents: tuple[str, ...], trainable: bo
         parents,
         trainable and kept is not False,
         variable_dtype(config),
-        bool(package) or not (module == "" or _ships_with_keras(module)),
+        bool(package) or registered or not (module == "" or _ships_with_keras(module)),
     )
     # An op that stands as a node of its own casts nothing, whatever policy was set around it.
     return layer if is_op(layer) else replace(layer, computed=compute_dtype(config))

@@ -10,9 +10,10 @@ from archlint.graph import Attr, Setting, Training
 
 _LOSSES_WORDS = """
     binary_crossentropy binary_focal_crossentropy categorical_crossentropy
-    categorical_focal_crossentropy categorical_hinge circle cosine_similarity ctc dice hinge huber
-    kl_divergence log_cosh mean_absolute_error mean_absolute_percentage_error mean_squared_error
-    mean_squared_logarithmic_error poisson sparse_categorical_crossentropy squared_hinge tversky
+    categorical_focal_crossentropy categorical_generalized_cross_entropy categorical_hinge circle
+    cosine_similarity ctc dice hinge huber kl_divergence log_cosh mean_absolute_error
+    mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error poisson
+    sparse_categorical_crossentropy squared_hinge tversky
 """
 
 LOSSES = frozenset(_LOSSES_WORDS.split())
@@ -31,7 +32,7 @@ METRICS = LOSSES | frozenset(_METRICS_WORDS.split())
 """Metrics of keras.metrics (Keras 2 and 3.15)."""
 
 _OPTIMIZERS_WORDS = """
-    adadelta adafactor adagrad adam adam_w adamax ftrl lion muon nadam rmsprop schedule_free_adam_w
+    adadelta adafactor adagrad adam adam_w adamax ftrl lamb lion muon nadam rmsprop schedule_free_adam_w
     sgd multi_optimizer optimizer_map
 """
 
@@ -144,7 +145,7 @@ def _setting(raw: Raw, shipped: frozenset[str], output: int | None, extra: Mappi
     cls = raw["class_name"].text()
     inner = config["fn"] if isinstance(config.value, dict) else config
     wraps = cls in ("MeanMetricWrapper", "LossFunctionWrapper") and not inner.is_null
-    stated = _function_name(inner) if wraps else cls
+    stated = (_function_name(inner) if wraps else cls).rpartition(">")[2]
     name = snake(stated)
     custom = _custom(name, shipped, raw)
     return Setting(stated if custom else name, output, custom, {**_attrs(config), **extra})
@@ -159,6 +160,8 @@ def _function_name(raw: Raw) -> str:
 def _custom(name: str, shipped: frozenset[str], raw: Raw) -> bool:
     """Whether Keras does not ship it: an unknown name, or one of a package that the user registered."""
     if name not in shipped:
+        return True
+    if isinstance(raw.value, dict) and ">" in raw["class_name"].text(""):
         return True
     module = raw["module"].value if isinstance(raw.value, dict) else None
     return isinstance(module, str) and module != "builtins" and "keras" not in module.split(".")

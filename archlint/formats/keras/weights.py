@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 import h5py
 
+from archlint.formats.keras.hdf5 import Part
 from archlint.graph import Param
 
 WEIGHTS = "model.weights.h5"
@@ -25,51 +26,30 @@ MAX_TENSORS = 4096
 MAX_GROUP_DEPTH = 24
 
 
-class Part(io.RawIOBase):
-    """A range of a file as a file of its own, read-only."""
-
-    def __init__(self, file: io.BufferedReader, start: int, size: int) -> None:
-        self._file, self._start, self._size, self._at = file, start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        base = {0: 0, 1: self._at, 2: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # h5py hands over a memoryview
-        count = max(0, min(len(buffer), self._size - self._at))
-        self._file.seek(self._start + self._at)
-        data = self._file.read(count)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-
 def params_of(
-    path: str, format_: str, layer: Sequence[str], prefix: str, trainable: bool
+    path: str, format_: str, group: Sequence[str], address: Sequence[str], trainable: bool
 ) -> tuple[Param, ...]:
     """Params of the layer at this place in the weights file; none when the file does not hold them.
 
-    ``layer`` is the group path that Keras gives a layer: ``("layers", "my_layer_1")``.
+    ``group`` is the group path that Keras 3 gives a layer, ``("layers", "my_layer_1")``; ``address`` the
+    names that lead to it, by the first of which a ``.h5`` keeps its weights.
     """
+    prefix = "/".join(address)
+    if format_ == "keras-h5":
+        group, address = ("model_weights", address[0]), address[1:]
+    else:
+        address = ()
     try:
-        return _open(path, format_, layer, prefix, trainable)
+        return _open(path, format_, group, address, prefix, trainable)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, struct.error, zipfile.BadZipFile):
         return ()  # a damaged weights file takes nothing from what the architecture says
 
 
-def _open(path: str, format_: str, layer: Sequence[str], prefix: str, trainable: bool) -> tuple[Param, ...]:
+def _open(
+    path: str, format_: str, group: Sequence[str], within: Sequence[str], prefix: str, trainable: bool
+) -> tuple[Param, ...]:
     with opened(path, format_) as file:
-        return () if file is None else tuple(_params(file, layer, prefix, trainable))
+        return () if file is None else tuple(_params(file, group, within, prefix, trainable))
 
 
 @contextmanager
@@ -84,7 +64,7 @@ def opened(path: str, format_: str) -> Iterator[h5py.File | None]:
         if not stat.S_ISREG((os.lstat(name) if inside else os.stat(name)).st_mode):
             yield None
             return
-        with h5py.File(name, "r") as file:
+        with open(name, "rb") as whole, h5py.File(Part(whole), "r") as file:
             yield file
         return
     with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:
@@ -115,9 +95,12 @@ def _member(whole: io.BufferedReader, archive: zipfile.ZipFile) -> tuple[int, in
     return info.header_offset + 30 + sum(lengths), info.file_size
 
 
-def _params(file: h5py.File, layer: Sequence[str], prefix: str, trainable: bool) -> Iterator[Param]:
+def _params(
+    file: h5py.File, path: Sequence[str], within: Sequence[str], prefix: str, trainable: bool
+) -> Iterator[Param]:
+    """What lies under a path; of that, only what has the last of ``within`` among the groups on its way."""
     group: h5py.Group = file
-    for name in layer:
+    for name in path:
         found = hard(group, name)
         if not isinstance(found, h5py.Group):
             return
@@ -125,7 +108,8 @@ def _params(file: h5py.File, layer: Sequence[str], prefix: str, trainable: bool)
     for count, (role, dataset) in enumerate(_datasets(group, "", 0)):
         if count >= MAX_TENSORS:
             return
-        yield Param(f"{prefix}/{role}", role, tuple(dataset.shape), dtype_of(dataset), trainable)
+        if not within or within[-1] in role.split("/")[:-1]:
+            yield Param(f"{prefix}/{role}", role, tuple(dataset.shape), dtype_of(dataset), trainable)
 
 
 def hard(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:

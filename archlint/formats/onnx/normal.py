@@ -32,7 +32,8 @@ def op_and_attrs(raw: RawNode, opset: int) -> tuple[str, Attrs]:
         return _refined(raw.op, _simple(raw), raw, opset)
     attrs: Attrs = {}
     for native, (name, default) in row.attrs.items():
-        value = _attr(raw.attrs.get(native, default))
+        stated = _attr(raw.attrs.get(native))
+        value = default if stated is None else stated
         if value is not None:
             attrs[name] = value
     attrs.update(row.fixed)

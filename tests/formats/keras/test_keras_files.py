@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -192,3 +193,24 @@ def test_reading_a_keras_file_needs_neither_numpy_nor_h5py() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]" == done.stdout.strip()
+
+
+def test_a_heap_that_hdf5_would_walk_for_ever_is_refused(tmp_path: Path) -> None:
+    data = bytearray((FIXTURES / "keras-3.15.1" / "sequential.h5").read_bytes())
+    for found in re.finditer(b"GCOL", data):
+        first = found.start() + 16
+        data[first : first + 16] = bytes(16)
+    path = tmp_path / "m.h5"
+    path.write_bytes(data)
+    assert "takes no room" in _error(path, "keras-h5")
+
+
+def test_a_padding_that_keras_does_not_have_is_named(tmp_path: Path) -> None:
+    conv = {"name": "conv", "filters": 2, "kernel_size": 3, "padding": "vax"}
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 8, 8, 1]}},
+        {"class_name": "Conv2D", "config": conv},
+    ]
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}))
+    assert "one of valid, same, causal" in _error(path, "keras-json")

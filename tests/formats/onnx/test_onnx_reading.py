@@ -274,3 +274,11 @@ def test_a_transpose_of_a_stored_kernel_is_told_of_although_it_is_gone(tmp_path:
     graph = read_model(model(nodes, [value("x", "N", 4)], ["y"], [stored("w", 2, 4)]), tmp_path)
     assert ["Dense"] == [node.op for node in graph.nodes]
     assert ("turned",) == graph.metadata["constant_nodes"]
+
+
+def test_a_setting_that_is_no_value_counts_as_left_out(tmp_path: Path) -> None:
+    graph = helper.make_graph([], "g", [], [])
+    lstm = node("LSTM", ["x", "w", "r"], ["y"], hidden_size=2, direction=graph)
+    weights = [stored("w", 1, 8, 4), stored("r", 1, 8, 2)]
+    found = read_model(model([lstm], [value("x", 3, 1, 4)], ("y",), weights), tmp_path)
+    assert {"forward"} == {item.attrs.get("direction", "forward") for item in found.nodes}

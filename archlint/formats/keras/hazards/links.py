@@ -15,7 +15,7 @@ import h5py
 
 from archlint.formats.keras.hazards.config import shown
 from archlint.formats.keras.hazards.ordinary import LARGE_BYTES, MAX_OBJECTS
-from archlint.formats.keras.weights import Part
+from archlint.formats.keras.hdf5 import Part
 from archlint.graph import Hazard
 
 BOMB_RATIO = 1000

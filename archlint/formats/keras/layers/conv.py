@@ -9,6 +9,9 @@ from archlint.formats.keras.policies import as_stored
 from archlint.formats.keras.start import kernel_start
 from archlint.graph import Attr, Dim
 
+PADDINGS = ("valid", "same", "causal")
+"""Words for the padding of a sliding layer. Source: keras/src/ops/operation_utils.py."""
+
 
 def window(call: Call, rank: int) -> dict[str, Attr]:
     """Settings that every sliding layer has: strides, dilations, padding, channel axis."""
@@ -18,7 +21,7 @@ def window(call: Call, rank: int) -> dict[str, Attr]:
     return {
         "strides": strides if set(strides) != {1} else (),
         "dilations": dilations if set(dilations) != {1} else (),
-        "padding": config["padding"].text("valid").lower(),
+        "padding": config["padding"].word(PADDINGS, "valid"),
         "channel_axis": call.channel_axis(),
     }
 

@@ -41,6 +41,8 @@ def strings(call: Call) -> list[Val]:
         attrs["num_tokens"] = attrs["max_tokens"]
     elif isinstance(words, list):
         attrs["num_tokens"] = len(words) + config["num_oov_indices"].int(1, low=0)
+    elif not config["vocabulary_size"].is_null:
+        attrs["num_tokens"] = config["vocabulary_size"].int(low=0)
     return [call.one(call.layer.cls, call.inputs[:1], attrs)]
 
 

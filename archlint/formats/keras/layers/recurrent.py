@@ -87,24 +87,30 @@ def recurrent(call: Call) -> list[Val]:
 
 
 def rnn(call: Call) -> list[Val]:
-    """RNN over a cell or a stack of cells; a cell that is not Keras's own is Unknown."""
+    """RNN over a cell or a stack of cells, a node each; a cell that is not Keras's own is Unknown.
+
+    States, given or returned, stand in the order of the cells (keras/src/layers/rnn/stacked_rnn_cells.py).
+    """
     cell = call.config["cell"]
     stacked = cell["class_name"].text("") == "StackedRNNCells"
     cells = list(cell["config"]["cells"].items()) if stacked else [cell]
     flags: dict[str, Attr] = {key: call.config[key].flag(False) for key in FLAGS}
-    known = [OPS.get(item["class_name"].text("")) for item in cells]
-    if None in known or not cells or (stacked and (flags["return_state"] or len(sources(call)) > 1)):
+    known = [op for item in cells if (op := OPS.get(item["class_name"].text("")))]
+    if len(known) < len(cells) or not cells:
         return call.unknown()
-    values = sources(call)
+    value, *given = sources(call)
+    returned: list[Val] = []
     for index, (op, item) in enumerate(zip(known, cells, strict=True)):
-        assert op is not None
         last = index == len(cells) - 1
         attrs = cell_settings(call, op, item["config"]) | flags
         if not last:
             attrs["return_sequences"] = True
+        start, given = given[: STATES[op]], given[STATES[op] :]
         outputs = 1 + (STATES[op] if attrs["return_state"] else 0)
-        values = call.node(op, values, attrs, part="" if last else f"cell_{index}", outputs=outputs)
-    return values
+        part = "" if last else f"cell_{index}"
+        value, *states = call.node(op, [value, *start], attrs, part=part, outputs=outputs)
+        returned += states
+    return [value, *returned]
 
 
 def bidirectional(call: Call) -> list[Val]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from archlint.formats.keras.arguments import parse_arg
 from archlint.formats.keras.builder import Val
-from archlint.formats.keras.call import Arg, Call, Layer, values_of
+from archlint.formats.keras.call import Arg, Call, Layer, shape_of_numbers, values_of
 from archlint.graph import Attr, Shape
 
 _SAME_NAME = """abs argmax argmin ceil cos cosh cumsum divide equal erf exp expm1 floor greater less log log1p
@@ -129,11 +129,14 @@ TF_NODES: Mapping[str, str] = {
 def is_op(layer: Layer) -> bool:
     """Whether a layer is an op and not a layer class of the same name.
 
-    The ``.h5`` files of Keras 3 name no modules; there ops lack what the settings of layers begin with.
+    The ``.h5`` files of Keras 3 name no modules; there ops lack what the settings of layers begin with. So
+    do layers of a class of the user's own, which is registered under a name.
     """
     from archlint.formats.keras.layers import LAYERS  # whose translators take calls
 
     module = layer.raw["module"].text("")
+    if layer.custom and not module:
+        return False
     if module or layer.cls in TF_LAYERS or not isinstance(layer.config.value, dict):
         return ".ops." in module or layer.cls in TF_LAYERS
     calls = layer.raw["inbound_nodes"].value
@@ -190,6 +193,13 @@ class OpCall:
         """Shape of the first value."""
         found = self.sources("x")
         return self.call.tensor(found[0]).shape if found else None
+
+    def shape_of(self, index: int, *names: str) -> Shape:
+        """Shape of an argument: of a value, a number, or a list of numbers."""
+        arg = self.operand(index, *names)
+        if isinstance(arg, Val):
+            return self.call.tensor(arg).shape
+        return None if arg is None or values_of(arg) else shape_of_numbers(arg)
 
     def rank(self) -> int | None:
         """Number of axes of the first value."""

@@ -9,16 +9,28 @@ from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, values_of
 from archlint.formats.keras.nodes.joins import JOINS
 from archlint.formats.keras.nodes.kept import KEPT
+from archlint.formats.keras.nodes.matrices import MATRICES
 from archlint.formats.keras.nodes.operands import OpCall, OpTranslator
 from archlint.formats.keras.nodes.reductions import REDUCED
 from archlint.formats.keras.nodes.shapes import SHAPES
+from archlint.formats.keras.nodes.signals import SIGNALS
 from archlint.formats.keras.nodes.slices import SLICES
 from archlint.formats.keras.nodes.sums import SUMS
 from archlint.formats.keras.nodes.tensorflow import op_call
 from archlint.formats.keras.nodes.windows import WINDOWS
 from archlint.graph import Attr
 
-TRANSLATORS: Mapping[str, OpTranslator] = {**SHAPES, **JOINS, **SLICES, **WINDOWS, **SUMS, **REDUCED, **KEPT}
+TRANSLATORS: Mapping[str, OpTranslator] = {
+    **SHAPES,
+    **JOINS,
+    **SLICES,
+    **WINDOWS,
+    **SUMS,
+    **REDUCED,
+    **MATRICES,
+    **SIGNALS,
+    **KEPT,
+}
 """Class of ``keras.ops`` → translator."""
 
 SNAKE_ACTIVATIONS = {

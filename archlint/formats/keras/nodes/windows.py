@@ -115,22 +115,44 @@ def _channels(op: OpCall, source: Val) -> Dim:
     return shape[_channel_axis(op)] if shape else None
 
 
-def _with_kernel(op: OpCall, kind: str, source: Val, kernel: Val, attrs: dict[str, Attr]) -> list[Val]:
+def _with_kernel(
+    op: OpCall, kind: str, source: Val, kernel: Val, attrs: dict[str, Attr], part: str = ""
+) -> list[Val]:
     """The node of a convolution that reads its kernel and holds none."""
-    values = op.node(kind, [source, kernel], attrs)
+    values = op.call.node(kind, [source, kernel], attrs, part)
     op.call.builder.set_params(())
     return values
 
 
 def _depthwise(op: OpCall) -> list[Val] | None:
     """DepthwiseConv: a kernel (k…, channels, multiplier); only its shape and cost are as a Conv's."""
-    kernel = op.value(op.operand(1, "kernel"), "kernel")
+    source = op.sources("inputs")
+    return _by_channel(op, source[0], op.operand(1, "kernel"), "kernel") if source else None
+
+
+def _by_channel(op: OpCall, source: Val, stated: Arg, name: str, part: str = "") -> list[Val] | None:
+    kernel = op.value(stated, name)
     shape = None if kernel is None else _kernel_shape(op, kernel)
     attrs = None if shape is None else _sliding(op, len(shape) - 2)
     if kernel is None or shape is None or attrs is None:
         return None
     attrs |= {"kernel": shape[:-2], "filters": shape[-2] * shape[-1], "groups": shape[-2]}
-    return _with_kernel(op, "Conv", op.sources("inputs")[0], kernel, attrs)
+    return _with_kernel(op, "Conv", source, kernel, attrs, part)
+
+
+def _separable(op: OpCall) -> list[Val] | None:
+    """SeparableConv: a depthwise convolution, then one that mixes the channels of each position."""
+    source = op.sources("inputs")
+    point = op.value(op.operand(2, "pointwise_kernel"), "pointwise_kernel")
+    mixes = None if point is None else _kernel_shape(op, point)
+    if not source or point is None or mixes is None:
+        return None
+    depth = op.operand(1, "depthwise_kernel")
+    made = _by_channel(op, source[0], depth, "depthwise_kernel", "depthwise")
+    if made is None:
+        return None
+    attrs: dict[str, Attr] = {"kernel": mixes[:-2], "filters": mixes[-1], "use_bias": False}
+    return _with_kernel(op, "Conv", made[0], point, {**attrs, "channel_axis": _channel_axis(op)})
 
 
 def _adaptive(kind: str) -> OpTranslator:
@@ -172,6 +194,7 @@ WINDOWS: Mapping[str, OpTranslator] = {
     "Moments": _moments,
     "Normalize": _normalize,
     "Resize": _resize,
+    "SeparableConv": _separable,
     "SpaceToDepth": _blocks("SpaceToDepth"),
 }
 """Class of ``keras.ops`` → translator."""
