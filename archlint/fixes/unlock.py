@@ -56,7 +56,7 @@ def flatten(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr])
     removed = (start, *source.gone, *source.moved, *before, *chain)
     head.build(start)
     edit = Splice(frozenset(node.name for node in removed), tuple(head.added), head.moved, head.tensors)
-    return (edit, *inputs)
+    return (edit, *_turned(facts, edit.removed), *inputs)
 
 
 def _first_dense(facts: Facts, start: Node) -> tuple[tuple[Node, ...], Node]:
@@ -93,6 +93,16 @@ def _freed(facts: Facts, start: Node, tied: tuple[Node, ...]) -> tuple[SetInput,
             shape = tuple(None if (name, axis) in free else dim for axis, dim in enumerate(type_.shape))
             edits.append(SetInput(name, TensorType(type_.dtype, shape)))
     return tuple(edits)
+
+
+def _turned(facts: Facts, gone: frozenset[str]) -> tuple[Splice, ...]:
+    """Transposes for what the file calls Reshape: tf2onnx moves a single channel so, to the size it had."""
+    kept = [node for node in facts.graph.nodes if node.name not in gone]
+    return tuple(
+        Splice(frozenset({node.name}), (replace(node, origin=replace(node.origin, native="")),))
+        for node in kept
+        if node.op == "Transpose" and node.origin.native == "Reshape"
+    )
 
 
 def _chain(facts: Facts, dense: Node, source: FlatMap) -> tuple[Node, ...]:

@@ -162,3 +162,12 @@ def test_another_node_that_is_tied_to_the_size_is_named():
     )
     with pytest.raises(PatchError, match="'l' is tied to the size"):
         edited(built(text), unlock.flatten, flatten="f")
+
+
+def test_a_reshape_that_moves_a_single_channel_becomes_the_transpose_that_it_is():
+    before = built(
+        "model m format=onnx\ninput x float32[N,8,8,1]\nt = Transpose<Reshape t>(x) perm=(0,3,1,2)\n"
+        "c = Conv(t) filters=2 kernel=(3,3) channel_axis=1\nf = Flatten(c)\nd = Dense(f) units=3\noutput d\n"
+    )
+    after, _ = edited(before, unlock.flatten, flatten="f")
+    assert (("N", None, None, 1), "") == (after.inputs[0][1].shape, after.by_name["t"].origin.native)

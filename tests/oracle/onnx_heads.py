@@ -54,11 +54,14 @@ def heads(draw):
     order = draw(st.sampled_from(ORDERS))
     axes = draw(st.integers(1, 3))
     lengths = draw(st.lists(st.integers(4, 7), min_size=axes, max_size=axes))
-    channels, filters = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    gray = order.startswith("tf2onnx") and draw(st.booleans())
+    channels, filters = 1 if gray else draw(st.integers(1, 3)), draw(st.integers(1, 4))
     make = Builder(np.random.default_rng(draw(st.integers(0, 10**6))))
     window = [draw(st.integers(1, 3)) for _ in lengths]
     back = (0, *range(2, axes + 2), 1)
     value = "x"
+    if gray:  # tf2onnx moves a single channel by a Reshape, to the size that the image has
+        value = make.add("Reshape", value, make.stored([-1, 1, *lengths], "int64"))
     value = make.add("Conv", value, make.weights(filters, channels, *window), make.weights(filters))
     value = make.add("Relu", value)
     if draw(st.booleans()):
@@ -79,8 +82,9 @@ def heads(draw):
     if ends:
         value = make.add(ends, value)
     make.nodes[-1].output[0] = "y"
-    shape = [channels, *lengths]
-    return _model(make, shape, axes), tuple(shape), tuple(range(2, axes + 2))
+    shape = [*lengths, channels] if gray else [channels, *lengths]
+    first = 1 if gray else 2
+    return _model(make, shape, axes), tuple(shape), tuple(range(first, first + axes))
 
 
 def _layers(draw, make, value, size, order):

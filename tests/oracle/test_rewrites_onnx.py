@@ -34,7 +34,7 @@ TOLERANCE = 1e-5
 """Relative to the largest output: the same float32 products are summed in another order."""
 
 MODELS = settings(
-    max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=250, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
@@ -103,14 +103,14 @@ def test_a_head_of_any_order_keeps_its_outputs_and_runs_at_other_sizes():
 
     check()
     assert all("stands between" in reason for reason in refused), refused
-    assert len(refused) < 30
+    assert len(refused) < 60
 
 
 def test_all_that_can_be_mended_keeps_the_outputs():
     made = Counter()
     rules = selection(load())
 
-    @settings(MODELS, max_examples=80)
+    @settings(MODELS, max_examples=150)
     @given(flawed())
     def check(case):
         model, shape = case

@@ -144,7 +144,7 @@ def wanted_contents(before: dict, edits: list[Edit]) -> dict[str, np.ndarray]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=130, deadline=None)
 @given(st.data())
 @pytest.mark.parametrize("kind", FORMATS)
 def test_what_is_written_reads_as_asked_for(kind: str, data: st.DataObject) -> None:

@@ -44,7 +44,7 @@ def raw_fields(path: str) -> tuple[dict[str, bytes], dict[str, bytes], list[byte
     return named, {onnx.TensorProto.FromString(data).name: data for data in tensors}, around
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=500, deadline=None, suppress_health_check=SLOW)
 @given(st.data())
 def test_what_is_written_reads_as_the_edited_graph(data):
     model = data.draw(networks())
