@@ -16,38 +16,48 @@ whole map          all of it, where only hidden layers are left out
 =================  ==========================================================================
 
 A fifth of the samples takes no part in the fits; the share of them on which new and old head agree is what a
-variant is judged by.
+variant is judged by. Samples are read in blocks; variants whose fit would need too much memory are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from math import prod
 from typing import TYPE_CHECKING
 
 from archlint.errors import PatchError
+from archlint.fixes.calibrate_blocks import (
+    Block,
+    Feature,
+    Sampled,
+    cells_of,
+    followed,
+    narrowed,
+    weighted,
+    whole,
+)
 from archlint.fixes.calibrate_fit import (
+    MOST_NUMBERS,
     Decomposed,
     Linear,
     agreement,
     decomposed,
+    fits_memory,
     reduced,
     ridge,
-    split,
     weighting,
 )
 from archlint.fixes.calibrate_head import Head, Step, linear_of, steps_of
 from archlint.fixes.calibrate_variants import (
     GRIDS,
-    MOST_NUMBERS,
     RANKS,
     Nodes,
     Places,
     Stem,
     average,
     average_and_maximum,
-    grid_means,
     stored,
 )
 from archlint.fixes.stored import Names, kernel_of
@@ -76,14 +86,14 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """A variant before its dense layers: numbers for all samples, and how its nodes come about.
+    """A variant before its dense layers: its numbers for a block of samples, and how its nodes come about.
 
     ``first`` is given where the kernel of the first dense layer follows from how the numbers were chosen;
     ``grid`` is the number of cells along each axis of a grid.
     """
 
     name: str
-    features: Array
+    features: Feature
     stem: Stem
     nodes: Nodes
     grid: int | None = None
@@ -92,53 +102,64 @@ class Sketch:
 
 class Calibration:
     """The variants of one head, fitted to ``flat`` (N, P·C), what Flatten gives, and ``last`` (N, inputs),
-    what the last dense layer reads; both as the framework ran them.
+    what the last dense layer reads; both as the framework ran them, in memory or in a file.
 
     Raises: PatchError: too few samples, or the weights of the file do not give what was run.
     """
 
     def __init__(self, facts: Facts, weights: Weights, head: Head, flat: Array, last: Array) -> None:
-        import numpy as np
 
         if len(flat) < FEWEST:
             raise PatchError(f"{len(flat)} samples are too few to fit and to judge by; {FEWEST} are needed")
         self._facts, self._weights, self.head = facts, weights, head
-        self._places = Places(head.source, flat)
-        self._wanted = linear_of(facts, weights, head.last)(np.asarray(last, np.float64))
-        self._fit, self.held = (np.array(part) for part in split(len(flat)))
+        self._samples = Sampled(head.source, flat, last)
+        self._linear = linear_of(facts, weights, head.last)
+        self.held = self._samples.held
 
     @cached_property
     def steps(self) -> tuple[Step, ...] | None:
         """The chain as functions; None when a node of it, or before it, does what is not known here."""
         import numpy as np
 
-        if self._vector is None:
+        if self._before is None:
             return None
         try:
             steps = steps_of(self._facts, self._weights, self.head.chain)
         except PatchError:
             return None
-        few = self.held[:64]
-        made = self._vector[few]
-        for step in steps:
-            made = step(made)
-        apart, largest = np.abs(made - self._wanted[few]).max(), np.abs(self._wanted).max()
-        if apart > _FAR * largest:
+        few = self._samples.block(self.held[:64])
+        made, wanted = followed(self._vector, steps)(few), self._wanted(few)
+        if np.abs(made - wanted).max() > _FAR * np.abs(wanted).max():
             raise PatchError("the head does not compute what the weights in the file say")
         return steps
 
     @cached_property
-    def _vector(self) -> Array | None:
-        """What the first dense layer reads, (N, P·C); None when it is not known."""
-        import numpy as np
-
-        found: Array = np.asarray(self._places.flat, np.float64)
+    def _before(self) -> tuple[Step, ...] | None:
+        """What stands between Flatten and the first dense layer; None when it is not known."""
         try:
-            for step in steps_of(self._facts, self._weights, self.head.before):
-                found = step(found)
+            return steps_of(self._facts, self._weights, self.head.before)
         except PatchError:
             return None
+
+    def _wanted(self, block: Block) -> Array:
+        """What the last dense layer gives, (n, units)."""
+        import numpy as np
+
+        return self._linear(np.asarray(block.last, np.float64))
+
+    def _vector(self, block: Block) -> Array:
+        """What the first dense layer reads, (n, P·C)."""
+        import numpy as np
+
+        found: Array = np.asarray(block.places.flat, np.float64)
+        for step in self._before or ():
+            found = step(found)
         return found
+
+    def _first_targets(self, block: Block) -> Array:
+        """What the first dense layer gives, (n, units)."""
+        assert self.steps is not None
+        return self.steps[0](self._vector(block))
 
     def fitted(self) -> Iterator[Fitted]:
         """Every variant that can be built, with the hidden layers left out and, where known, kept."""
@@ -146,84 +167,90 @@ class Calibration:
         if self.head.hidden and self.steps is not None:
             ways.append("refitted")
         for hidden in ways:
-            target = self._wanted if hidden != "refitted" else self._first_targets
-            for sketch in self._sketches(target):
+            refitted = hidden == "refitted"
+            for sketch in self._sketches(self._first_targets if refitted else self._wanted, refitted):
                 yield self._one(sketch, hidden)
 
-    @cached_property
-    def _first_targets(self) -> Array:
-        assert self.steps is not None
-        assert self._vector is not None
-        return self.steps[0](self._vector)
-
-    def _sketches(self, target: Array) -> Iterator[Sketch]:
-        places, graph = self._places, self._facts.graph
-        like = kernel_of(self._facts, self.head.first)[0]
-
-        def nodes() -> Nodes:
-            return Nodes(graph, Names(graph), self.head)
-
-        new = nodes()
-        yield Sketch("average", average(places), new.average(), new)
-        new = nodes()
-        yield Sketch("average + maximum", average_and_maximum(places), new.average_and_maximum(), new)
+    def _sketches(self, target: Feature, refitted: bool) -> Iterator[Sketch]:
+        """The variants that fit into memory."""
+        source, fits = self.head.source, partial(fits_memory, len(self._samples.fit))
+        channels = source.channels
+        if fits(channels):
+            new = self._nodes()
+            yield Sketch("average", lambda block: average(block.places), new.average(), new)
+        if fits(2 * channels):
+            new = self._nodes()
+            both = new.average_and_maximum()
+            yield Sketch("average + maximum", lambda block: average_and_maximum(block.places), both, new)
         for count in GRIDS:
-            if count < max(places.source.window):
-                new = nodes()
-                means = grid_means(places, count).reshape(len(places.flat), -1)
-                name = "grid " + "×".join(str(min(count, length)) for length in places.source.window)
-                yield Sketch(name, means, new.grid(count), new, grid=count)
-        if places.flat.size > MOST_NUMBERS:
-            return
-        full = ridge(places.flat[self._fit], target[self._fit], None, self._whole)
-        if target is self._wanted and self.head.hidden:
-            new = nodes()
-            yield Sketch("whole map", places.flat, new.whole(), new, first=full)
-        new = nodes()
-        weights = weighting(self._by_place(full), places.rows[self._fit])
-        sums = (places.rows * weights).sum(axis=1)
-        yield Sketch("weighting", sums, new.weighted(weights, like), new)
+            lengths = [min(count, length) for length in source.window]
+            if count < max(source.window) and fits(prod(lengths) * channels):
+                new = self._nodes()
+                name = "grid " + "×".join(map(str, lengths))
+                yield Sketch(name, partial(cells_of, count=count), new.grid(count), new, grid=count)
+        if fits(self._samples.width):
+            yield from self._of_all(target, refitted)
+
+    def _of_all(self, target: Feature, refitted: bool) -> Iterator[Sketch]:
+        """The variants that begin with a fit of all numbers of the map."""
+        like = kernel_of(self._facts, self.head.first)[0]
+        blocks = self._samples.pairs(whole, target)
+        full = ridge(blocks, None, self._whole)
+        if not refitted and self.head.hidden:
+            new = self._nodes()
+            yield Sketch("whole map", whole, new.whole(), new, first=full)
+        source = self.head.source
+        middle = Places(source, self._whole.middle[None]).rows[0]
+        if source.channels * len(middle) ** 2 <= MOST_NUMBERS:
+            new = self._nodes()
+            rows = (block.places.rows for block in self._samples.blocks(self._samples.fit))
+            weights = weighting(self._by_place(full), rows, middle)
+            sums = partial(weighted, weights=weights)
+            yield Sketch("weighting", sums, new.weighted(weights, like), new)
         for rank in RANKS:
-            if rank < min(target.shape[1], full.kernel.shape[0]):
-                new = nodes()
-                kernel, rest = reduced(full, places.flat[self._fit], rank)
+            if rank < min(full.kernel.shape):
+                new = self._nodes()
+                kernel, rest = reduced(full, blocks, self._whole.middle, rank)
                 narrow = new.narrow(kernel, like)
-                yield Sketch(f"low rank {rank}", places.flat @ kernel, narrow, new, first=rest)
+                yield Sketch(f"low rank {rank}", partial(narrowed, kernel=kernel), narrow, new, first=rest)
+
+    def _nodes(self) -> Nodes:
+        return Nodes(self._facts.graph, Names(self._facts.graph), self.head)
 
     @cached_property
     def _whole(self) -> Decomposed:
-        return decomposed(self._places.flat[self._fit])
+        return decomposed(self._samples.pairs(whole, whole))
 
     def _by_place(self, full: Linear) -> Linear:
         """A fit of the vector as one of the map, its rows (P·C) with the channels last."""
         source = self.head.source
         return replace(full, kernel=source.kernel(full.kernel).reshape(full.kernel.shape))
 
-    def _ridge(self, features: Array, target: Array, start: Array | None = None) -> Linear:
-        return ridge(features[self._fit], target[self._fit], start)
-
     def _one(self, sketch: Sketch, hidden: str) -> Fitted:
+        import numpy as np
+
         layers = self._layers(sketch, hidden)
-        made = sketch.features
-        for _, step in layers:
-            made = step(made)
-        found = agreement(self.head.kind, self._wanted[self.held], made[self.held])
+        made = followed(sketch.features, [step for _, step in layers])
+        pairs = [(self._wanted(block), made(block)) for block in self._samples.blocks(self.held)]
+        old, new = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        found = agreement(self.head.kind, old, new)
         return Fitted(sketch.name, hidden, found, (self._edit(sketch, layers),))
 
     def _layers(self, sketch: Sketch, hidden: str) -> Sequence[tuple[Node, Step]]:
         """The nodes of the new head with what each computes, dense layers fitted."""
-        target = self._first_targets if hidden == "refitted" else self._wanted
-        first = sketch.first or self._ridge(sketch.features, target)
         if hidden != "refitted" or self.steps is None:
+            first = sketch.first or ridge(self._samples.pairs(sketch.features, self._wanted))
             return [(self.head.last, first)]
+        first = sketch.first or ridge(self._samples.pairs(sketch.features, self._first_targets))
         layers: list[tuple[Node, Step]] = [(self.head.first, first)]
-        old, new = self._first_targets, first(sketch.features)
-        for node, step in zip(self.head.chain[1:], self.steps[1:], strict=True):
-            old = step(old)
+        for at, (node, step) in enumerate(zip(self.head.chain, self.steps, strict=True)):
+            if at == 0:
+                continue
             if isinstance(step, Linear):
-                step = self._ridge(new, old, step.kernel)
+                new = followed(sketch.features, [step for _, step in layers])
+                old = followed(self._vector, self.steps[: at + 1])
+                step = ridge(self._samples.pairs(new, old), step.kernel)
             layers.append((node, step))
-            new = step(new)
         return layers
 
     def _edit(self, sketch: Sketch, layers: Sequence[tuple[Node, Step]]) -> Splice:

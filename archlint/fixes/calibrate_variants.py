@@ -17,9 +17,6 @@ GRIDS = (2, 3, 4)
 RANKS = (2, 4, 8, 16, 32, 64)
 """Widths of a low-rank dense layer that are tried."""
 
-MOST_NUMBERS = 2**27
-"""Numbers of all samples that are held at once, 1 GiB; a variant that needs more is left out."""
-
 
 class Places:
     """The maps of some samples, from what Flatten made of them, (N, P·C)."""
@@ -39,10 +36,6 @@ class Places:
     def rows(self) -> Array:
         """(N, P, C)."""
         return self.grid.reshape(len(self.flat), -1, self.source.channels)
-
-    def at(self, samples: Array) -> Places:
-        """Those of some of the samples."""
-        return Places(self.source, self.flat[samples])
 
 
 def average(places: Places) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -52,27 +53,28 @@ def calibrate(
     _refuse(file, graph)
     facts = Facts(graph, file.size_bytes)
     head = head_of(facts)
-    given = samples_for(facts, samples)
-    run = _Run(file, facts, head, given)
-    flat, last, outputs = run.original()
     weights = open_weights(file, graph)
     if weights is None:
         raise PatchError(f"{file.path}: it holds no weights")
-    calibration = Calibration(facts, weights, head, flat.reshape(len(flat), -1), last)
-    pairs = [(fitted, _trial(fitted, graph)) for fitted in calibration.fitted()]
-    result = Calibrated(
-        file.path,
-        given.note,
-        head.kind,
-        len(calibration.held),
-        least,
-        Totals(facts.params, facts.macs, file.size_bytes),
-        tuple(trial for _, trial in pairs),
-    )
-    if dry:
-        return result
-    place = file.path if in_place else out or default_out(file.path)
-    return _written(result, pairs, run, outputs, calibration.held, place)
+    with tempfile.TemporaryDirectory(prefix="archlint-", ignore_cleanup_errors=True) as folder:
+        given = samples_for(facts, samples, folder)
+        run = _Run(file, facts, head, given, folder)
+        flat, last, outputs = run.original()
+        calibration = Calibration(facts, weights, head, flat.reshape(len(flat), -1), last)
+        pairs = [(fitted, _trial(fitted, graph)) for fitted in calibration.fitted()]
+        result = Calibrated(
+            file.path,
+            given.note,
+            head.kind,
+            len(calibration.held),
+            least,
+            Totals(facts.params, facts.macs, file.size_bytes),
+            tuple(trial for _, trial in pairs),
+        )
+        if dry:
+            return result
+        place = file.path if in_place else out or default_out(file.path)
+        return _written(result, pairs, run, outputs, calibration.held, place)
 
 
 def _refuse(file: ModelFile, graph: Graph) -> None:
@@ -90,8 +92,8 @@ def _refuse(file: ModelFile, graph: Graph) -> None:
 class _Run:
     """Runs the original and the patched model over the same samples."""
 
-    def __init__(self, file: ModelFile, facts: Facts, head: Head, samples: Samples) -> None:
-        self.file, self.facts, self.head, self.samples = file, facts, head, samples
+    def __init__(self, file: ModelFile, facts: Facts, head: Head, samples: Samples, folder: str) -> None:
+        self.file, self.facts, self.head, self.samples, self._folder = file, facts, head, samples, folder
         shape = facts.graph.inputs[0][1].shape or ()
         self._batch = shape[0] if shape and isinstance(shape[0], int) else BATCH
         reached = facts.head(head.last.outputs[0]).output
@@ -109,7 +111,8 @@ class _Run:
         return self._reached(self._values(path, []))
 
     def _values(self, path: str, places: Sequence[Place]) -> list[Array]:
-        return values_at(path, self.file.format, self.samples.inputs, places, self._batch)
+        given, weights = self.samples, self.facts.params
+        return values_at(path, self.file.format, given, places, self._batch, self._folder, weights)
 
     def _reached(self, outputs: Sequence[Array]) -> Array | None:
         return None if self._output is None else outputs[self._output]

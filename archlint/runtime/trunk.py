@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from archlint.runtime.verify import bound_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,23 +24,43 @@ Run = Callable[[Mapping[str, "NDArray[Any]"]], "Arrays"]
 """Input name → a batch, to the values at the places in order, then the outputs of the model."""
 
 
-def keras_run(path: str, places: Sequence[Mapping[str, str]]) -> Run:
-    """A Keras model that also gives what layers read ("input") or make ("output")."""
+def keras_run(path: str, places: Sequence[Mapping[str, Any]]) -> Run:
+    """A Keras model that also gives what layers read ("input") or make ("output"), nested models' as well."""
     import keras
 
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    wanted = [getattr(model.get_layer(place["layer"]), place["side"]) for place in places]
-    whole = keras.Model(model.inputs, [*wanted, *model.outputs])
+    nest = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    held = keras.tree.flatten(nest)
+    seen: dict[tuple[str, ...], tuple[Any, Any]] = {}
+    for address in {tuple(place["layer"]) for place in places}:
+        layer = model
+        for name in address:
+            layer = layer.get_layer(name)
+        _watch(layer, address, seen)
 
     def run(batch: Mapping[str, NDArray[Any]]) -> Arrays:
         spare = iter(batch.values())
-        fed = [batch[held.name] if held.name in batch else next(spare) for held in whole.inputs]
-        return [keras.ops.convert_to_numpy(value) for value in keras.tree.flatten(whole(fed, training=False))]
+        fed = [batch[value.name] if value.name in batch else next(spare) for value in held]
+        outputs = keras.tree.flatten(model(keras.tree.pack_sequence_as(nest, fed), training=False))
+        inside = [seen[tuple(place["layer"])][place["side"] == "output"] for place in places]
+        return [keras.ops.convert_to_numpy(value) for value in (*inside, *outputs)]
 
     return run
 
 
-def onnx_run(path: str, places: Sequence[Mapping[str, str]]) -> Run:
+def _watch(layer: Any, address: tuple[str, ...], seen: dict[tuple[str, ...], tuple[Any, Any]]) -> None:
+    """Has a layer note what it reads and what it makes, each time it is called."""
+    plain = layer.call
+
+    def call(value: Any, *args: Any, **kwargs: Any) -> Any:
+        made = plain(value, *args, **kwargs)
+        seen[address] = (value, made)
+        return made
+
+    layer.call = call
+
+
+def onnx_run(path: str, places: Sequence[Mapping[str, Any]]) -> Run:
     """An ONNX model that also gives named values of its graph."""
     import onnx
     import onnxruntime
@@ -63,7 +86,7 @@ def onnx_run(path: str, places: Sequence[Mapping[str, str]]) -> Run:
     return run
 
 
-RUNS: Mapping[str, Callable[[str, Sequence[Mapping[str, str]]], Run]] = {
+RUNS: Mapping[str, Callable[[str, Sequence[Mapping[str, Any]]], Run]] = {
     "onnx": onnx_run,
     "keras": keras_run,
     "keras-h5": keras_run,
@@ -77,23 +100,41 @@ def main() -> None:
     import numpy as np
 
     request = json.load(sys.stdin)
+    bound_memory(request["memory_bytes"])
     folder = Path(request["folder"])
-    inputs = {name: np.load(folder / file, mmap_mode="r") for name, file in request["inputs"].items()}
+    inputs = {name: np.load(file, mmap_mode="r") for name, file in request["inputs"].items()}
     run = RUNS[request["format"]](request["path"], request["places"])
-    parts: list[Arrays] = []
-    for batch, count in _batches(inputs, request["batch"]):
-        parts.append([array[:count] for array in run(batch)])
-    for at, arrays in enumerate(zip(*parts, strict=True)):
-        np.save(folder / f"value-{at}.npy", np.concatenate(arrays))
+    total = len(next(iter(inputs.values())))
+    with ExitStack() as stack:
+        files: list[Any] = []
+        for batch, count in _batches(inputs, request["dtypes"], request["batch"]):
+            found = [np.ascontiguousarray(array[:count]) for array in run(batch)]
+            if not files:
+                files = [
+                    stack.enter_context(open(folder / f"value-{at}.npy", "xb")) for at in range(len(found))
+                ]
+                for file, array in zip(files, found, strict=True):
+                    _begin(file, array, total)
+            for file, array in zip(files, found, strict=True):
+                file.write(array.tobytes())
 
 
-def _batches(inputs: Mapping[str, NDArray[Any]], size: int) -> Any:
+def _begin(file: Any, first: NDArray[Any], total: int) -> None:
+    """Writes what stands at the head of an ``.npy`` for so many samples like the first ones."""
+    import numpy as np
+
+    shape = (total, *first.shape[1:])
+    head = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, head)
+
+
+def _batches(inputs: Mapping[str, NDArray[Any]], dtypes: Mapping[str, str], size: int) -> Any:
     """Batches of exactly ``size``, the last filled up with its last sample, and how many of each are real."""
     import numpy as np
 
     count = len(next(iter(inputs.values())))
     for first in range(0, count, size):
-        batch = {name: np.array(array[first : first + size]) for name, array in inputs.items()}
+        batch = {name: np.array(array[first : first + size], dtypes[name]) for name, array in inputs.items()}
         real = min(size, count - first)
         if real < size:
             batch = {

@@ -37,7 +37,7 @@ class StoppedError(Exception):
 def main() -> None:
     """Reads the request, runs both models, writes the answer."""
     request = json.load(sys.stdin)
-    _bound_memory(request["memory_bytes"])
+    bound_memory(request["memory_bytes"])
     Path(request["answer"]).write_text(json.dumps(answer_to(_job(request["job"]))))
 
 
@@ -135,7 +135,7 @@ def _job(data: dict[str, Any]) -> Job:
     return Job(**{**data, "feeds": feeds(data["feeds"]), "larger": feeds(data["larger"])})
 
 
-def _bound_memory(limit: int) -> None:
+def bound_memory(limit: int) -> None:
     """Has the system refuse more than so much address space, where it can."""
     try:
         import resource

@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 
-from archlint.fixes.calibrate_fit import STRENGTHS, agreement, reduced, ridge, split, weighting
+from archlint.fixes import calibrate_fit
+from archlint.fixes.calibrate_fit import STRENGTHS, agreement, fits_memory, reduced, split, weighting
 
 RANDOM = np.random.default_rng(0)
+
+
+def blocks(x, z, size=7):
+    """Samples a few at a time, as fits take them."""
+    return lambda: ((x[at : at + size], z[at : at + size]) for at in range(0, len(x), size))
+
+
+def ridge(x, z, start=None):
+    return calibrate_fit.ridge(blocks(x, z), start)
 
 
 def test_ridge_finds_a_line_that_is_there():
@@ -58,18 +68,22 @@ def test_noise_moves_the_start_less_than_least_squares_would():
 def test_no_pair_of_the_same_rank_is_nearer_to_the_fit():
     x, z = RANDOM.normal(size=(50, 8)) + 3, RANDOM.normal(size=(50, 5))
     full = ridge(x, z)
-    narrow, rest = reduced(full, x, 2)
+    middle = x.mean(axis=0)
+    narrow, rest = reduced(full, blocks(x, z), middle, 2)
     left, values, right = np.linalg.svd(full(x) - full(x).mean(axis=0))
     best = left[:, :2] * values[:2] @ right[:2] + full(x).mean(axis=0)
     np.testing.assert_allclose(best, rest(x @ narrow), atol=1e-8)
-    np.testing.assert_allclose(full(x), reduced(full, x, 5)[1](x @ reduced(full, x, 5)[0]), atol=1e-8)
+    narrow, rest = reduced(full, blocks(x, z), middle, 5)
+    np.testing.assert_allclose(full(x), rest(x @ narrow), atol=1e-8)
 
 
 def test_weights_that_are_the_same_for_all_units_are_found():
     places = RANDOM.normal(size=(200, 6, 3))
     weights, units = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(3, 4))
     targets = np.einsum("npc,pc,cu->nu", places, weights, units)
-    found = weighting(ridge(places.reshape(200, -1), targets), places)
+    found = weighting(
+        ridge(places.reshape(200, -1), targets), [places[:90], places[90:]], places.mean(axis=0)
+    )
     for channel in range(3):
         assert pytest.approx(1, abs=1e-3) == abs(np.corrcoef(found[:, channel], weights[:, channel])[0, 1])
     sums = (places * found).sum(axis=1)
@@ -78,7 +92,8 @@ def test_weights_that_are_the_same_for_all_units_are_found():
 
 def test_a_channel_that_is_always_the_same_gets_a_mean():
     places = np.ones((50, 4, 1))
-    assert [[0.25]] * 4 == weighting(ridge(places.reshape(50, -1), np.ones((50, 2))), places).tolist()
+    fit = ridge(places.reshape(50, -1), np.ones((50, 2)))
+    assert [[0.25]] * 4 == weighting(fit, [places], places[0]).tolist()
 
 
 @pytest.mark.parametrize(
@@ -100,3 +115,17 @@ def test_a_fifth_is_held_out_and_always_the_same():
     assert (80, 20) == (len(fit), len(held))
     assert sorted([*fit, *held]) == list(range(100))
     assert (fit, held) == split(100)
+
+
+@pytest.mark.parametrize("shape", [(40, 6), (15, 30)])
+def test_it_does_not_matter_how_many_samples_come_at_a_time(shape):
+    x, z = RANDOM.normal(size=shape) + 100, RANDOM.normal(size=(shape[0], 2))
+    one, other = (calibrate_fit.ridge(blocks(x, z, size)) for size in (1, 1_000))
+    # A mean of 100 costs two of float64's sixteen digits where it is taken off.
+    np.testing.assert_allclose(one.kernel, other.kernel, rtol=1e-9)
+
+
+def test_a_fit_is_as_large_as_the_smaller_of_samples_and_numbers():
+    assert fits_memory(10**7, 5_000)
+    assert fits_memory(100, 200_000)
+    assert not fits_memory(10_000, 10_000)
