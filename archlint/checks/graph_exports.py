@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure, check
 from archlint.graph import Node
+from archlint.ops import has_trait
 
 if TYPE_CHECKING:
     from archlint.facts import Facts
@@ -70,11 +71,15 @@ def _bytes(node: Node) -> int:
 
 @check(nodes={"node": "the node that acts as in training"})
 def in_training(facts: Facts) -> Iterator[Match | Unsure]:
-    """Nodes that are switched to training for good; none in a file that states how it is trained."""
+    """Nodes that are switched to training for good; none in a file that states how it is trained.
+
+    Augmentation is left out, since a pipeline that is saved as a model of its own is meant to change images.
+    """
     if facts.graph.metadata.get("training_info"):
         return
     for node in facts.graph.nodes:
-        if node.attrs.get("training") is True and not facts.is_dead(node):
+        meant = has_trait(node, "augmentation")
+        if node.attrs.get("training") is True and not meant and not facts.is_dead(node):
             yield Match({"node": node})
 
 

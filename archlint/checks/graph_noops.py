@@ -147,3 +147,25 @@ _JUDGES: Mapping[str, Callable[[Facts, Node], str]] = {
     "Rescaling": _rescaling,
 }
 """Op → why a node of it changes nothing; "" when it does, or when that is not known."""
+
+_NOISE = frozenset({"Dropout", "SpatialDropout", "AlphaDropout", "GaussianDropout", "GaussianNoise"})
+_PENALTY = "ActivityRegularization"
+_AUGMENTATIONS = frozenset(
+    {"RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"}
+)
+"""Augmentations that hand on their input at inference, but for a cast (tried with Keras 3.15).
+
+RandomCrop cuts and resizes, Solarization and Equalization are not random; others were not tried.
+"""
+
+
+@check(nodes={"node": "the node that acts only in training"})
+def idle_at_inference(facts: Facts) -> Iterator[Match | Unsure]:
+    """Nodes that hand on what they get unless the model is trained, but for those that make outputs."""
+    for node in facts.graph.nodes:
+        known = node.op in _NOISE | _AUGMENTATIONS or node.op == _PENALTY
+        if not known or node.attrs.get("training") or len(node.inputs) != 1 or facts.is_dead(node):
+            continue
+        before, after = facts.tensor(node.inputs[0]), facts.tensor(node.outputs[0])
+        if before.dtype is not None and before == after and node.outputs[0] not in facts.graph.outputs:
+            yield Match({"node": node})

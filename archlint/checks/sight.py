@@ -7,7 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure, check, maps
-from archlint.checks.heads import after, is_plain
+from archlint.checks.heads import after, full_map_pools, is_plain
 from archlint.checks.orientation import swapped_images
 from archlint.graph import Attr, Node
 from archlint.ops import has_trait
@@ -69,9 +69,14 @@ def fixed_only_by_flatten(facts: Facts) -> Iterator[Match | Unsure]:
     },
 )
 def pool_sight(facts: Facts) -> Iterator[Match | Unsure]:
-    """Global pools in front of an output, with what the units that they pool see of an image."""
+    """Global pools in front of an output, with what the units that they pool see of an image.
+
+    A pool whose window is the whole map is one too.
+    """
+    windows = {match.nodes["pool"].name for match in full_map_pools(facts) if isinstance(match, Match)}
     for pool in facts.graph.nodes:
-        if not has_trait(pool, "global_pool") or not pool.outputs or not facts.conv_upstream(pool):
+        pools = has_trait(pool, "global_pool") or pool.name in windows
+        if not pools or not pool.outputs or not facts.conv_upstream(pool):
             continue
         if not _is_head(facts, pool):
             continue

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from archlint.checks import Match
+from archlint.checks.graph_noops import idle_at_inference
 from archlint.fixes import PatchError, rewrite
 from archlint.fixes.affine import affine_of
 from archlint.fixes.maps import only_reader
@@ -135,3 +137,24 @@ def dropout(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr])
     if not has_trait(drop, "random") or has_trait(drop, "augmentation") or drop.attrs.get("training"):
         raise PatchError(f"'{drop.name}' does something at inference too")
     return (instead(facts.graph, [drop], {drop.outputs[0]: drop.inputs[0]}),)
+
+
+@rewrite(nodes={"node": "a node that acts only in training"}, inference=True)
+def idle(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]) -> tuple[Edit, ...]:
+    """Takes out a layer that acts only in training, at all places where it is called."""
+    address = nodes["node"].origin.address
+    found = {match.nodes["node"].name for match in idle_at_inference(facts) if isinstance(match, Match)}
+    calls = [
+        one
+        for one in facts.graph.nodes
+        if one is nodes["node"] or (address and one.origin.address == address)
+    ]
+    other = next((one for one in calls if one.name not in found), None)
+    if other is not None:
+        raise PatchError(f"'{other.name}' is of the same layer, and is not known to change nothing")
+    moved: dict[str, str] = {}
+    for (
+        node
+    ) in calls:  # in the order of the graph, so that a call that reads another one's value looks through it
+        moved[node.outputs[0]] = moved.get(node.inputs[0], node.inputs[0])
+    return (instead(facts.graph, calls, moved),)

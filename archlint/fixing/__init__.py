@@ -64,7 +64,7 @@ def plan(
 
     ``select`` and ``ignore`` say whose findings are fixed; the rules of ``settings`` say what a fix may not
     bring. ``unsafe`` allows fixes after which the model has to be trained, ``inference`` those after which
-    only inference gives what it gave.
+    only inference gives what it gave, and asks for the rules that are off since they are about nothing else.
 
     Raises:
         PatchError: the model has security findings, or its format cannot be written.
@@ -75,6 +75,8 @@ def plan(
         raise UsageError("--in-place and an output path exclude each other")
     settings = settings or Settings()
     rules = load(settings.rules)
+    if inference and not select and not settings.select:
+        settings = settings.overruled(extend_select=_asked_by_inference(rules))
     picked = chosen(rules, settings, options)
     file, graph = read_one(path)
     if file.format not in WRITERS:
@@ -134,6 +136,12 @@ def _wanted(
     taking = picked.rules.by_name
     both = [taking.get(rule.name, rule) for rule in rules if rule.name in {*taking, *asked}]
     return Wanted(RuleSet(tuple(both)), picked.options, frozenset(asked), unsafe, inference)
+
+
+def _asked_by_inference(rules: RuleSet) -> tuple[str, ...]:
+    """Rules that are off by default and have a fix that is exact at inference only."""
+    fixes = ((rule, idea.use) for rule in rules if not rule.default for idea in rule.fixes)
+    return tuple(dict.fromkeys(rule.name for rule, use in fixes if use is not None and use.inference))
 
 
 def _totals(facts: Facts) -> Totals:

@@ -72,7 +72,7 @@ OPS = table(
     ),
     Op("Bernoulli", _like, {"dtype": None}, traits=frozenset({"nonlinear"})),
     Op("Multinomial", _multinomial, {"dtype": None, "sample_size": 1}, traits=frozenset({"nonlinear"})),
-    *(Op(name, keep, traits=_AUGMENT) for name in _IMAGES.split()),
+    *(Op(name, keep, {"training": False}, traits=_AUGMENT) for name in _IMAGES.split()),
     Op(
         "RandomCrop",
         _cropped,

@@ -39,6 +39,16 @@ DECODERS = {
     "attention": "l = MultiHeadAttention(e, e) num_heads=4 key_dim=12 value_dim=12 causal=true\n",
 }
 
+NOISES = ("Dropout(h) rate=0.4", "GaussianNoise(h) stddev=0.2", "AlphaDropout(h) rate=0.1")
+"""What acts only in training, on a vector ``h``."""
+
+LINEAR = (
+    "d = Dense(h) units=32 use_bias=false",
+    "r = Reshape(h) shape=(-1,8,8)\nd = Conv(r) filters=6 kernel=(3) use_bias=false",
+    "r = Reshape(h) shape=(-1,4,4,4)\nd = ConvTranspose(r) filters=6 kernel=(3,3) use_bias=false",
+)
+"""Layers without a bias, ``d``, on a vector ``h`` of 64 features."""
+
 
 def on_maps(rule, snippet):
     for name, body in BODIES.items():
@@ -97,6 +107,22 @@ FAULTS = [
             f"model m format=keras-h5\n{body}\noutput h",
         )
         for name, body in TABLES.items()
+    ),
+    *(
+        (
+            "layer-only-for-training",
+            name,
+            f"model m format=keras\n{body}\no = {noise}\ny = Dense(o) units=5\noutput y",
+        )
+        for (name, body), noise in zip(TABLES.items(), NOISES, strict=True)
+    ),
+    *(
+        (
+            "norm-kept-for-training",
+            name,
+            f"model m format=keras\n{body}\n{pair}\nn = BatchNormalization(d)\ny = Relu(n)\noutput y",
+        )
+        for (name, body), pair in zip(TABLES.items(), LINEAR, strict=True)
     ),
 ]
 

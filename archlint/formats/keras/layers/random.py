@@ -23,6 +23,8 @@ def dropout(call: Call) -> list[Val]:
 def spatial_dropout(call: Call) -> list[Val]:
     """SpatialDropout1D to 3D."""
     attrs: dict[str, Attr] = {"rate": call.config["rate"].float(), "channel_axis": call.channel_axis()}
+    if call.kwargs.get("training") is True:
+        attrs["training"] = True
     return [call.one("SpatialDropout", call.inputs[:1], attrs)]
 
 

@@ -7,6 +7,7 @@ from archlint.formats.keras.call import Call, Translator
 from archlint.formats.keras.layers.conv import window
 from archlint.formats.keras.raw import Raw
 from archlint.graph import Attr
+from archlint.ops import TABLE
 
 Pair = tuple[int, int]
 
@@ -177,6 +178,8 @@ def same(op: str, **settings: str) -> Translator:
                 attrs["channel_axis"] = call.channel_axis()
             elif not raw.is_null:
                 attrs[key] = READ[kind](raw)
+        if "training" in TABLE[op].attrs and call.kwargs.get("training") is True:
+            attrs["training"] = True
         return [call.one(op, call.inputs[:1], attrs)]
 
     return translator
