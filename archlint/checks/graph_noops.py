@@ -164,7 +164,8 @@ def idle_at_inference(facts: Facts) -> Iterator[Match | Unsure]:
     """Nodes that hand on what they get unless the model is trained, but for those that make outputs."""
     for node in facts.graph.nodes:
         known = node.op in _NOISE | _AUGMENTATIONS or node.op == _PENALTY
-        if not known or node.attrs.get("training") or len(node.inputs) != 1 or facts.is_dead(node):
+        wired = (len(node.inputs), len(node.outputs)) == (1, 1)
+        if not known or not wired or node.attrs.get("training") or facts.is_dead(node):
             continue
         before, after = facts.tensor(node.inputs[0]), facts.tensor(node.outputs[0])
         if before.dtype is not None and before == after and node.outputs[0] not in facts.graph.outputs:

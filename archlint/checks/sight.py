@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from archlint.checks import Match, Unsure, check, maps
 from archlint.checks.heads import after, full_map_pools, is_plain
 from archlint.checks.orientation import swapped_images
+from archlint.facts.blockers import Blocker
 from archlint.graph import Attr, Node
 from archlint.ops import has_trait
 
@@ -29,21 +30,46 @@ if TYPE_CHECKING:
 )
 def fixed_only_by_flatten(facts: Facts) -> Iterator[Match | Unsure]:
     """The flattenings of a model whose image size nothing else fixes; sequences are left out."""
+    yield from _fixed_by_flatten(facts, 2)
+
+
+@check(
+    nodes={
+        "flatten": "what makes features of steps",
+        "dense": "the layer that reads it",
+    },
+    values={
+        "input": "name of the input",
+        "size": "its fixed length",
+        "map": "steps that are flattened",
+    },
+)
+def length_fixed_only_by_flatten(facts: Facts) -> Iterator[Match | Unsure]:
+    """The flattenings of a model of sequences whose length nothing else fixes."""
+    yield from _fixed_by_flatten(facts, 1)
+
+
+def _fixed_by_flatten(facts: Facts, rank: int) -> Iterator[Match | Unsure]:
+    """The flattenings of a model with inputs of one spatial axis, or of two and more (``rank`` 2)."""
     # Of an image whose axes are swapped, what looks like its size is not: image-axes-swapped says so.
     swapped = {match.values["input"] for match in swapped_images(facts) if isinstance(match, Match)}
-    images = [(name, axes) for name, axes in facts.spatial_inputs if len(axes) >= 2 and name not in swapped]
+    images = [
+        (name, axes)
+        for name, axes in facts.spatial_inputs
+        if min(len(axes), 2) == rank and name not in swapped
+    ]
     blockers = facts.spatial_blockers if images else ()
-    if not blockers or any(blocker.maker is None or blocker.maker.op != "Flatten" for blocker in blockers):
+    if not blockers or not all(_is_flattened(blocker) for blocker in blockers):
         return
     unknown = next((node for node in facts.graph.nodes if has_trait(node, "unknown")), None)
     if unknown is not None:
         yield Unsure(unknown, f"what '{unknown.name}' asks of its input is unknown")
         return
     seen: set[str] = set()
-    for blocker in blockers:
+    for blocker in (one for one in blockers if one.kind == "features"):
         flatten = blocker.maker
         name, axes = next((row for row in images if row[0] == blocker.origins[0][0]), ("", ()))
-        size = None if flatten is None else maps.map_size(facts, flatten)
+        size = None if flatten is None else maps.map_size(facts, flatten) or _spatial(facts, flatten)
         if (
             flatten is None
             or not axes
@@ -101,6 +127,23 @@ def pool_sight(facts: Facts) -> Iterator[Match | Unsure]:
             "one_channel": rest == [1],
         }
         yield Match({"pool": pool}, values)
+
+
+def _spatial(facts: Facts, flatten: Node) -> tuple[int | None, ...] | None:
+    """Lengths of the axes that follow an input's, where which axis holds channels is not known."""
+    axes, shape = facts.axes(flatten.inputs[0]), facts.in_shape(flatten)
+    if axes is None or shape is None or len(axes) != len(shape):
+        return None
+    found = tuple(dim for dim, origins in zip(shape, axes, strict=True) if origins)
+    return tuple(dim if isinstance(dim, int) else None for dim in found) or None
+
+
+def _is_flattened(blocker: Blocker) -> bool:
+    """Whether a Flatten alone ties a node to a size: it multiplies the vector, or scales its elements."""
+    scales = blocker.kind == "norm" and blocker.node.op == "BatchNormalization"
+    return (
+        blocker.maker is not None and blocker.maker.op == "Flatten" and (scales or blocker.kind == "features")
+    )
 
 
 def _is_head(facts: Facts, pool: Node) -> bool:

@@ -43,7 +43,7 @@ def spatial_blockers(
         for kind, rule in _KINDS.items():
             origins = rule(basis, found, node) & wanted
             if origins:
-                maker = _maker(basis, found, node, origins) if kind == "features" else None
+                maker = _maker(basis, found, node, origins) if kind in ("features", "norm") else None
                 blockers.append(Blocker(node, kind, tuple(sorted(origins)), maker))
                 break
     return tuple(blockers)

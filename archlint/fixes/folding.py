@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from archlint.checks import Match
 from archlint.checks.graph_noops import idle_at_inference
 from archlint.fixes import PatchError, rewrite
-from archlint.fixes.affine import affine_of
+from archlint.fixes.affine import ROLES, affine_of
 from archlint.fixes.maps import only_reader
 from archlint.fixes.stored import Names, computed, is_onnx, kernel_of, own_params
 from archlint.fixes.wiring import instead
 from archlint.graph import Array, Attr, Edit, Made, Node, Param, Splice
-from archlint.ops import attr, has_trait
+from archlint.ops import attr
 
 if TYPE_CHECKING:
     from archlint.facts import Facts
@@ -96,7 +96,7 @@ def norms(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]) -
     alike = ("channel_axis", "training", "folded")
     if only_reader(facts.graph, first.outputs[0]) is not second:
         raise PatchError(f"more than '{second.name}' reads '{first.name}'")
-    if any(attr(first, key) != attr(second, key) for key in alike) or attr(first, "folded"):
+    if any(attr(first, key) != attr(second, key) for key in alike):
         raise PatchError(f"'{first.name}' and '{second.name}' do not work on the same axis in the same way")
     names = Names(facts.graph)
     size = one.params[0].shape
@@ -108,19 +108,19 @@ def norms(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]) -
     def gain(*arrays: Array) -> Array:
         own = dict(zip((param.role for param in one.params), arrays[:split], strict=True))
         later, _ = two.gain_and_offset(*arrays[split:])
-        return own["gamma"] * later if "gamma" in own else later
+        return own["gamma"].reshape(-1) * later if "gamma" in own else later
 
     def shift(*arrays: Array) -> Array:
         own = dict(zip((param.role for param in one.params), arrays[:split], strict=True))
         later, offset = two.gain_and_offset(*arrays[split:])
-        return own["beta"] * later + offset if "beta" in own else offset
+        return own["beta"].reshape(-1) * later + offset if "beta" in own else offset
 
     for role, compute in (("gamma", gain), ("beta", shift)):
-        like = held.get(role) or replace(held["moving_mean"], role=role, trainable=True)
+        like = held.get(role) or replace(one.params[0], role=role, trainable=True)
         params[role] = names.param(second, role, size, like)
         tensors[params[role].name] = computed(params[role], (*one.params, *two.params), compute)
-    own = own_params(facts, first, "gamma", "beta", "moving_mean", "moving_variance")
-    for role in ("moving_mean", "moving_variance"):
+    own = own_params(facts, first, *ROLES)
+    for role in () if attr(first, "folded") else ("moving_mean", "moving_variance"):
         params[role] = names.param(second, role, size, own[role])
         tensors[params[role].name] = computed(params[role], (own[role],), lambda stored: stored)
     dropped = ("epsilon", "momentum", "center", "scale")
@@ -128,15 +128,6 @@ def norms(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]) -
     attrs |= {key: first.attrs[key] for key in ("epsilon", "momentum") if key in first.attrs}
     added = replace(second, inputs=first.inputs, attrs=attrs, params=tuple(params.values()))
     return (Splice(frozenset({first.name, second.name}), (added,), tensors=tensors),)
-
-
-@rewrite(nodes={"drop": "a dropout layer"}, inference=True)
-def dropout(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]) -> tuple[Edit, ...]:
-    """Takes out a layer that makes noise in training and is the identity at inference."""
-    drop = nodes["drop"]
-    if not has_trait(drop, "random") or has_trait(drop, "augmentation") or drop.attrs.get("training"):
-        raise PatchError(f"'{drop.name}' does something at inference too")
-    return (instead(facts.graph, [drop], {drop.outputs[0]: drop.inputs[0]}),)
 
 
 @rewrite(nodes={"node": "a node that acts only in training"}, inference=True)

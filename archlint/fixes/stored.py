@@ -25,10 +25,14 @@ def is_onnx(graph: Graph) -> bool:
 def own_params(facts: Facts, node: Node, *roles: str) -> Mapping[str, Param]:
     """Role → param of a node whose weights a rewrite may replace; ``roles`` are all that it may have.
 
-    Raises: PatchError: a param is shared, of another role, or not of floating-point numbers of known shape.
+    Raises: PatchError: a param is shared, of another role, or not of floating-point numbers of known shape;
+        the node is one half of a layer (SeparableConv), whose weights a file keeps together.
     """
     if node.attrs.get("time_distributed"):
         raise PatchError(f"'{node.name}' is called step by step")
+    half = next((one for one in _same_layer(facts.graph, node) if one.params != node.params), None)
+    if half is not None:
+        raise PatchError(f"'{node.name}' and '{half.name}' are one layer of the file")
     uses = Counter(name for one in _everywhere(facts.graph) for name in {param.name for param in one.params})
     for param in node.params:
         if uses[param.name] > 1:
@@ -51,6 +55,15 @@ def kernel_of(facts: Facts, node: Node) -> tuple[Param, Param | None]:
     if "kernel" not in params:
         raise PatchError(f"'{node.name}' has no stored kernel")
     return params["kernel"], params.get("bias")
+
+
+def _same_layer(graph: Graph, node: Node) -> Iterator[Node]:
+    """The other nodes with weights of a Keras layer."""
+    address = node.origin.address
+    if address and not is_onnx(graph):
+        yield from (
+            one for one in graph.nodes if one.params and one is not node and one.origin.address == address
+        )
 
 
 def _everywhere(graph: Graph) -> Iterator[Node]:

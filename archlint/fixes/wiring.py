@@ -201,19 +201,22 @@ def free_batch(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Att
     """The first number of a reshape's target becomes -1, which is worked out from the other numbers.
 
     At the batch that was stated it is the same number; where -1 stands already, 0 copies the batch, if the
-    first axis holds nothing else.
+    first axis holds nothing else. One row per sample is a Flatten.
     """
     node = nodes["node"]
     target, shape = attr(node, "shape"), facts.in_shape(node)
     if node.op != "Reshape" or not isinstance(target, tuple) or len(node.inputs) != 1 or not target:
         raise PatchError(f"'{node.name}' does not state its target")
     rest = target[1:]
+    inner = [dim for dim in shape[1:] if isinstance(dim, int)] if shape is not None else []
+    whole = shape is not None and len(inner) == len(shape) - 1
+    if whole and len(rest) == 1 and rest[0] in (-1, _product(inner)):
+        return (Splice(frozenset({node.name}), (replace(node, op="Flatten", attrs={}),)),)
     if all(isinstance(item, int) and item > 0 for item in rest):
         first = -1
     elif -1 in rest and shape is not None and not attr(node, "allowzero") and rest[:1] != (0,):
-        inner = [dim for dim in shape[1:] if isinstance(dim, int)]
         stated = [item for item in rest if isinstance(item, int) and item > 0]
-        if len(inner) < len(shape) - 1 or _product(inner) % _product(stated):
+        if not whole or _product(inner) % _product(stated):
             raise PatchError(f"'{node.name}' spreads its samples over several axes")
         first = 0
     else:

@@ -15,6 +15,10 @@ ROWS = [
     ("f = Reshape(c) shape=(-1,3600)\ny = Dense(f) units=4", ["reshape f"]),
     ("f = Reshape(c) shape=(0,900,4)\ny = Dense(f) units=4", ["reshape f"]),
     ("f = Reshape(c) shape=(0,-1,4)\ny = Dense(f) units=4", []),
+    (
+        "f = Flatten(c)\nn = BatchNormalization(f)\ny = Dense(n) units=4",
+        ["norm n < f", "features y < f"],
+    ),
     ("g = GlobalAveragePool(c)\ny = Dense(g) units=4", []),
     ("g = GlobalAveragePool(c)\nf = Flatten(g)\ny = Dense(f) units=4", []),
     ("r = Resize(c) sizes=(8,8)\nf = Flatten(r)\ny = Dense(f) units=4", []),

@@ -49,6 +49,15 @@ LINEAR = (
 )
 """Layers without a bias, ``d``, on a vector ``h`` of 64 features."""
 
+SERIES = {
+    "spectra": "input x float32[N,200,1]\nc = Conv(x) filters=8 kernel=(7)\nr = Relu(c)\n"
+    "z = MaxPool(r) kernel=(2) strides=(2)",
+    "sensors": "input x float32[N,6,80]\nc = Conv(x) filters=16 kernel=(5) channel_axis=1\nz = Elu(c)",
+    "stacked": "input x float32[N,64,3]\nc = Conv(x) filters=8 kernel=(3) padding=same\nr = Relu(c)\n"
+    "e = Conv(r) filters=12 kernel=(3) strides=(2)\nn = BatchNormalization(e)\nz = Gelu(n)",
+}
+"""Convolutions over sequences of fixed length, which end in ``z``."""
+
 
 def on_maps(rule, snippet):
     for name, body in BODIES.items():
@@ -115,6 +124,14 @@ FAULTS = [
             f"model m format=keras\n{body}\no = {noise}\ny = Dense(o) units=5\noutput y",
         )
         for (name, body), noise in zip(TABLES.items(), NOISES, strict=True)
+    ),
+    *(
+        (
+            "length-fixed-by-flatten",
+            name,
+            f"{body}\nf = Flatten(z)\nd = Dense(f) units=24\na = Relu(d)\ny = Dense(a) units=3\noutput y",
+        )
+        for name, body in SERIES.items()
     ),
     *(
         (

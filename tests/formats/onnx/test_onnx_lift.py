@@ -261,6 +261,23 @@ CASES: dict[str, tuple[list[onnx.NodeProto], list[onnx.ValueInfoProto], list[Ten
         [stored("g", 1, 8, 1, 1), stored("b", 1, 8, 1, 1)],
         ["MaxPool(x) kernel=(2,2) channel_axis=1", "BatchNormalization(p) channel_axis=1 folded=true"],
     ),
+    "folded batch norm of a flattened map": (
+        [
+            n("Relu", ["x"], ["r"]),
+            n("Flatten", ["r"], ["f"]),
+            n("Mul", ["f", "g"], ["m"]),
+            n("Add", ["m", "b"], ["y"]),
+        ],
+        [value("x", "N", 2, 3, 3)],
+        [stored("g", 18), stored("b", 18)],
+        ["Relu(x)", "Flatten(r)", "BatchNormalization(f) folded=true"],
+    ),
+    "the scaling of a flattened input is no batch norm": (
+        [n("Flatten", ["x"], ["f"]), n("Mul", ["f", "g"], ["m"]), n("Add", ["m", "b"], ["y"])],
+        [value("x", "N", 2, 3, 3)],
+        [stored("g", 18), stored("b", 18)],
+        ["Flatten(x)", "Mul(f, g)", "Add(m, b)"],
+    ),
     "the scaling of an input is no batch norm": (
         [n("Mul", ["x", "g"], ["m"]), n("Add", ["m", "b"], ["y"])],
         [IMAGE],

@@ -5,9 +5,10 @@ after: ``BatchNormalization(map) folded=true | gamma, beta``
 before: ``Add(Mul(vector, g[C]), b[C])``; after: the same with channel_axis=-1
 
 Taken for a batch norm only: on maps, constants along axis 1 and nowhere else, right after an op that makes or
-hands on feature maps; along the last axis, gain and offset together right after a dense layer or its
-activation, or, on vectors, a gain alone right after a dense layer. So the scaling of an input, LayerScale (on
-maps, alone), the scale of attention (a scalar) and squeeze-and-excitation (computed) stay products.
+hands on feature maps; along the last axis, gain and offset together right after a dense layer, its activation
+or a flattened map, or, on vectors, a gain alone right after a dense layer. So the scaling of an input,
+LayerScale (on maps, alone), the scale of attention (a scalar) and squeeze-and-excitation (computed) stay
+products.
 """
 
 from __future__ import annotations
@@ -97,12 +98,23 @@ def _offset(bench: Bench, node: Node) -> None:
     bench.replace(node, replace(norm, outputs=node.outputs, attrs=attrs, params=params))
 
 
+def _is_flat_map(bench: Bench, value: str) -> bool:
+    """Whether a vector is a flattened map that was computed; what scales an input stays a product."""
+    flatten = bench.maker(value, "Flatten")
+    source = flatten.inputs[0] if flatten is not None else ""
+    while (maker := bench.maker(source, "Transpose")) is not None:
+        source = maker.inputs[0]
+    return bench.maker(source, *_MAP_MAKERS) is not None
+
+
 def _vector(bench: Bench, node: Node) -> None:
     beta = _split(bench, node, -1)
     product = bench.only(beta[0], "Mul") if beta else None
     gamma = _split(bench, product, -1) if product else None
     makers = _VECTOR_MAKERS if bench.rank(node.outputs[0]) == 2 else ("Dense",)
-    if beta is None or product is None or gamma is None or bench.maker(gamma[0], *makers) is None:
+    if beta is None or product is None or gamma is None:
+        return
+    if bench.maker(gamma[0], *makers) is None and not _is_flat_map(bench, gamma[0]):
         return
     params = (param_of(gamma[1], "gamma"), param_of(beta[1], "beta"))
     new = replace(
