@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
+from archlint.dataclass import dataclass
 from archlint.engine import RuleSet, check_options, option_in, selection, with_levels
 from archlint.errors import UsageError
 from archlint.graph import Attr

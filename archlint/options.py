@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import wraps
 from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 import click
+
+from archlint.dataclass import dataclass
 
 if TYPE_CHECKING:
     from archlint.engine import RuleSet

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
+from archlint.dataclass import dataclass
 from archlint.errors import UsageError
 
 OWN_FILE, SHARED_FILE = "archlint.yaml", "pyproject.toml"

@@ -11,9 +11,10 @@ A rule names it as ``check: <module>.<function>`` and passes settings with ``wit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from archlint.dataclass import dataclass
 from archlint.graph import Attr, Node
 
 if TYPE_CHECKING:

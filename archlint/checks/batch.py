@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 from math import prod
@@ -11,6 +10,7 @@ from operator import mul
 from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure, check
+from archlint.dataclass import dataclass
 from archlint.graph import Attr, Node, Shape
 from archlint.ops import attr, has_trait
 from archlint.ops.dims import axis_of

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import inf, prod
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from archlint.checks import Match, Unsure, check, maps
+from archlint.dataclass import dataclass
 from archlint.graph import Node
 from archlint.ops import attr, has_trait, window_of
 from archlint.ops.dims import pads_of, window_length

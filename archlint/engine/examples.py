@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.engine.planted import Planted
 from archlint.engine.rule import Example, Outcome, Rule, RuleSet
 from archlint.engine.run import run

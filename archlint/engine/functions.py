@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from archlint.dataclass import dataclass
 from archlint.engine.values import (
     UNKNOWN,
     EvaluationError,

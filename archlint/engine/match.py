@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from archlint.checks.maps import passes
+from archlint.dataclass import dataclass
 from archlint.engine.rule import Edge, Pattern
 from archlint.graph import Graph, Node
 from archlint.ops import TABLE

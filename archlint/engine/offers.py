@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archlint.dataclass import dataclass
 from archlint.engine.rule import FixIdea, RuleSet
 from archlint.engine.run import Place, holds, judge, ordered, plain
 from archlint.engine.scene import Scene

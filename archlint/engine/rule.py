@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from archlint.checks import Check
+from archlint.dataclass import dataclass
 from archlint.engine.scene import Expr
 from archlint.engine.word import Template
 from archlint.findings import Finding, Problem, Silence

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure
+from archlint.dataclass import dataclass
 from archlint.engine.choose import check_options, option_values
 from archlint.engine.match import Bound, Index, matches, readers
 from archlint.engine.rule import FixIdea, Outcome, Rule, RuleSet, Together

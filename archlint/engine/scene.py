@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from archlint.dataclass import dataclass
 from archlint.engine.values import UNKNOWN, EvaluationError, Value
 from archlint.graph import Node
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from archlint.checks import Check
+from archlint.dataclass import dataclass
 from archlint.engine.choose import option_problem
 from archlint.engine.ideas import fix_ideas
 from archlint.engine.patterns import Path, absent_patterns, match_patterns

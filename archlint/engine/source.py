@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from archlint.dataclass import dataclass
 from archlint.engine.scene import ExprError
 from archlint.errors import RuleError
 

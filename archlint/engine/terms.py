@@ -6,11 +6,11 @@ It drives the checks when rules are loaded, ``archlint rules --vocabulary``, and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from archlint.checks import maps
+from archlint.dataclass import dataclass
 from archlint.engine.values import UNKNOWN, Value
 from archlint.graph import Node, Setting, Shape
 from archlint.ops import EVERY, TABLE

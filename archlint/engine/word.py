@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from string import Formatter
 
+from archlint.dataclass import dataclass
 from archlint.engine.expr import compile_expr
 from archlint.engine.scene import Expr, ExprError, Names, Scene
 from archlint.engine.values import UNKNOWN, Value, number, show

@@ -8,8 +8,9 @@ an empty set; a value about whose axes nothing is known is None.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from archlint.dataclass import dataclass
 from archlint.facts.basis import Basis
 from archlint.facts.reshaping import regrouped
 from archlint.graph import Node, Shape

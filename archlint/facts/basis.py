@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.graph import Graph, Node
 from archlint.ops import UNKNOWN, Inference, Tensor
 

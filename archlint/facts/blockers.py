@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.facts.axes import NONE, Origin, Trace
 from archlint.facts.basis import Basis
 from archlint.facts.reshaping import pinned

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.facts.basis import Basis
 from archlint.facts.paths import Paths
 from archlint.graph import Node, Setting, Shape

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from archlint.dataclass import dataclass
 from archlint.facts.basis import Basis
 from archlint.facts.paths import Paths
 from archlint.graph import Graph, Node, Setting

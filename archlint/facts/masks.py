@@ -8,8 +8,8 @@ A mask is no value of the graph; Keras hands it from layer to layer while the mo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.graph import Graph, Node
 from archlint.ops import attr, has_trait
 

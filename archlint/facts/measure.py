@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from archlint.dataclass import dataclass
 from archlint.graph import Array
 
 PIECE = 1 << 20

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.facts.basis import Basis
 from archlint.graph import Node
 from archlint.ops import Tensor, has_trait

@@ -8,9 +8,9 @@ https://distill.pub/2019/computing-receptive-fields/. Where paths meet, the smal
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import inf
 
+from archlint.dataclass import dataclass
 from archlint.facts.axes import NONE, Origin, Trace
 from archlint.facts.basis import Basis
 from archlint.graph import Node

@@ -16,9 +16,9 @@ the rule calls otherwise. ``facts.weights`` is there whenever the file holds wei
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.graph import Attr, Edit, Node
 

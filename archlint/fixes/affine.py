@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.fixes.stored import own_params
 from archlint.graph import Array, Node, Param

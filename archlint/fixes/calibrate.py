@@ -22,11 +22,12 @@ variant is judged by. Samples are read in blocks; variants whose fit would need 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from math import prod
 from typing import TYPE_CHECKING
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.fixes.calibrate_blocks import (
     Block,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.fixes.calibrate_fit import Blocks, split
 from archlint.fixes.calibrate_variants import Places, grid_means
 from archlint.fixes.maps import FlatMap

@@ -8,8 +8,8 @@ numbers in each, X itself; that is why a fit is made only where the smaller of t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.graph import Array
 
 Blocks = Callable[[], Iterator[tuple[Array, Array]]]

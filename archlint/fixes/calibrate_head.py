@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.fixes.affine import ROLES, affine_of
 from archlint.fixes.calibrate_fit import Linear

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
+from archlint.dataclass import dataclass
 from archlint.fixes.calibrate_head import Head
 from archlint.fixes.maps import FlatMap
 from archlint.fixes.stored import Names, is_onnx

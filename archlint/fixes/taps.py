@@ -8,10 +8,11 @@ that is left out has a zero of the padding in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archlint.checks import maps
+from archlint.dataclass import dataclass
 from archlint.fixes import PatchError, rewrite
 from archlint.fixes.stored import Names, is_onnx, kernel_of, rearranged
 from archlint.graph import Array, Attr, Edit, Node, Splice

@@ -25,9 +25,10 @@ Source of the equivalence: https://cs231n.github.io/convolutional-networks/#conv
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from archlint.dataclass import dataclass
 from archlint.fixes import PatchError, rewrite
 from archlint.fixes.affine import Affine, affine_of
 from archlint.fixes.maps import FlatMap, acts_on_each, flat_map, only_reader

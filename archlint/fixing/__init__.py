@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from archlint.api import read_one, refuse_stray, wants_weights
 from archlint.choice import Choice, chosen
+from archlint.dataclass import dataclass
 from archlint.engine import RuleSet, judge, load, outcome, selection
 from archlint.errors import PatchError, UsageError
 from archlint.facts import Facts

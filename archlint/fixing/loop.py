@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from archlint.choice import Options
+from archlint.dataclass import dataclass
 from archlint.engine import Offer, RuleSet, Tally, judge, offers_at
 from archlint.errors import PatchError
 from archlint.facts import Facts, WeightFacts

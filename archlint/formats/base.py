@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.graph import Edit, Graph, Hazard
 
 MAX_TEXT_BYTES = 256 * 2**20

@@ -6,8 +6,9 @@ Law: reading what a writer wrote gives ``apply`` of the edits to what was read, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.graph.types import Graph, Node, Origin, TensorType, Training
 

@@ -22,9 +22,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
+from archlint.dataclass import dataclass
 from archlint.errors import TextError
 from archlint.graph.types import (
     Attr,

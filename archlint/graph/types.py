@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
+
+from archlint.dataclass import dataclass
 
 Dim = int | str | None
 """Length of one axis: a number, a symbol ("N"), or None for unknown. Unknown never equals unknown."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from archlint.dataclass import dataclass
 from archlint.graph.types import Param, Shape
 
 if TYPE_CHECKING:

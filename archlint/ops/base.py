@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from archlint.dataclass import dataclass
 from archlint.graph import Attr, Node, Shape
 
 Settings = Mapping[str, Attr]

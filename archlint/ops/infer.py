@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
+from archlint.dataclass import dataclass
 from archlint.graph import Dim, Graph, Node, Shape, TensorType
 from archlint.ops.base import UNKNOWN, Tensor, at, integer, integers
 from archlint.ops.dims import agree, axis_of

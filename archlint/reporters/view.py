@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TextIO
 
+from archlint.dataclass import dataclass
 from archlint.findings import Report
 
 LONGEST_TEXT = 500

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archlint.dataclass import dataclass
 from archlint.graph import Dim, Graph, Node
 
 if TYPE_CHECKING:

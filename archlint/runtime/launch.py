@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
+from archlint.dataclass import dataclass
 from archlint.runtime.feeds import Job
 
 SECONDS = 600

@@ -7,10 +7,10 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
+from archlint.dataclass import dataclass
 from archlint.errors import UsageError
 from archlint.graph import Array, TensorType
 

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.graph import Array
 from archlint.runtime.launch import MEMORY_BYTES, WEIGHT_BYTES, environment, last_words

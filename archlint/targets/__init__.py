@@ -7,10 +7,10 @@ a run has shown stands there; a target that says nothing of an operator makes no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from archlint.dataclass import dataclass
 from archlint.errors import UsageError
 
 TARGETS = ("coreml", "fp16", "gpu", "ort-mobile", "ort-web", "tensorrt", "tflite")

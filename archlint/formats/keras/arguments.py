@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from archlint.dataclass import dataclass
 from archlint.formats.keras.call import MAX_ARG_DEPTH, Arg
 from archlint.formats.keras.raw import Raw
 from archlint.graph import Shape

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from archlint.dataclass import dataclass
 from archlint.errors import ReadError
 from archlint.formats.base import MAX_NODES
 from archlint.formats.keras.raw import Raw

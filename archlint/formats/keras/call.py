@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from archlint.dataclass import dataclass
 from archlint.formats.keras.builder import Builder, Owner, Val
 from archlint.formats.keras.dialects import RENAMED
 from archlint.formats.keras.raw import Raw

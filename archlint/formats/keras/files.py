@@ -7,8 +7,8 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.errors import ReadError
 from archlint.formats.base import MAX_TEXT_BYTES, ModelFile
 from archlint.formats.keras.raw import Raw, parse_json

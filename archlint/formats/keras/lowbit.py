@@ -8,8 +8,9 @@ differently was measured with those versions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from archlint.dataclass import dataclass
 from archlint.graph import Dim, Param
 
 PER_CHANNEL = -1

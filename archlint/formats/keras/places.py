@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from archlint.dataclass import dataclass
 from archlint.formats.base import ModelFile
 from archlint.formats.keras import files, models
 from archlint.formats.keras.builder import MAX_MODEL_DEPTH, Builder

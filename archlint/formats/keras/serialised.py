@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from archlint.dataclass import dataclass
 from archlint.formats.keras.builder import Builder, Val
 from archlint.formats.keras.call import Layer
 from archlint.formats.keras.dialects import compute_dtype, modern, variable_dtype

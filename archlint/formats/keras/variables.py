@@ -11,12 +11,12 @@ import os
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
 import h5py
 
+from archlint.dataclass import dataclass
 from archlint.formats.base import ModelFile
 from archlint.formats.keras.places import Slot, slots
 from archlint.formats.keras.weights import MAX_TENSORS, WEIGHTS, dtype_of, first_byte, hard, opened

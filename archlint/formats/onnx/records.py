@@ -6,8 +6,9 @@ Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from archlint.dataclass import dataclass
 from archlint.graph import Attr, TensorType
 
 

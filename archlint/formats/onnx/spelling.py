@@ -7,8 +7,9 @@ https://onnx.ai/onnx/operators/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from archlint.dataclass import dataclass
 from archlint.graph import Attr
 
 

@@ -6,9 +6,9 @@ import math
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
+from archlint.dataclass import dataclass
 from archlint.errors import ReadError
 from archlint.formats.onnx.external import external_metadata
 from archlint.formats.onnx.records import Stored

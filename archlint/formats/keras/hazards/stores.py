@@ -9,8 +9,8 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.formats.base import ModelFile, foreign_kind
 from archlint.formats.keras.hazards.config import shown
 from archlint.formats.keras.hazards.ordinary import SIGNATURE, Store, end_of, is_ordinary

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.formats.keras.arguments import parse_arg
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Arg, Call, Layer, shape_of_numbers, values_of

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.keras.write.tree import Address
 from archlint.graph import Edit, Graph, Made, Node, Param, SetTraining, Splice, Training, apply

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.keras.activations import activation_name, op_of_activation
 from archlint.formats.keras.builder import Builder

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import h5py
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.keras.weights import hard
 from archlint.formats.keras.write.change import Change

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import h5py
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.keras import models
 from archlint.formats.keras.builder import Builder

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.keras.write.tree import Config, Container, is_input, name_of
 from archlint.ops import Tensor

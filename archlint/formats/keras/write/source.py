@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.base import ModelFile
 from archlint.formats.keras.places import Slot

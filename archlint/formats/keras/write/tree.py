@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.keras import models
 from archlint.formats.keras.builder import MAX_MODEL_DEPTH, Builder

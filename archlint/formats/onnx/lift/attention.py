@@ -12,8 +12,9 @@ Source: Vaswani et al. 2017, arXiv:1706.03762 §3.2.1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from archlint.dataclass import dataclass
 from archlint.formats.onnx.lift.bench import Bench
 from archlint.formats.onnx.tensors import shortest
 from archlint.graph import Attr, Node

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import sqrt
 
+from archlint.dataclass import dataclass
 from archlint.graph import Attr, Graph, Node, Param, Shape, TensorType
 from archlint.ops.base import UNKNOWN, Tensor
 

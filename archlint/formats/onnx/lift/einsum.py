@@ -7,8 +7,9 @@ after: ``MatMul(Squeeze(a), Transpose(Squeeze(b)))`` of shape (N, heads, T, S)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from archlint.dataclass import dataclass
 from archlint.formats.onnx.lift.bench import Bench
 from archlint.graph import Node
 

@@ -11,9 +11,10 @@ The node is called what the file calls the first mean. Source: Ba et al. 2016, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 
+from archlint.dataclass import dataclass
 from archlint.formats.onnx.lift.bench import Bench, Held
 from archlint.formats.onnx.lift.weights import param_of
 from archlint.graph import Attr, Node

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from archlint.dataclass import dataclass
 from archlint.formats.onnx.lift.bench import Bench
 from archlint.graph import Node
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.onnx.write.contents import Contents, number_of
 from archlint.formats.onnx.write.layout import (

@@ -7,9 +7,9 @@ import mmap
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.onnx.external import external_metadata
 from archlint.formats.onnx.records import Stored

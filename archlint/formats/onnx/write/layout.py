@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.onnx.decode import model
 from archlint.formats.onnx.records import RawModel

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.graph import Attr, Node
 from archlint.ops import TABLE

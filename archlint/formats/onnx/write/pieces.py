@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.onnx.write.layout import Span, header
 

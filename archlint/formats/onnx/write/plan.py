@@ -8,8 +8,9 @@ product in front of a bias) serves nothing any more and goes too. What served no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from archlint.dataclass import dataclass
 from archlint.errors import PatchError
 from archlint.formats.onnx.records import RawGraph, RawModel, RawNode
 from archlint.formats.onnx.scope import UniqueNames, label, reads
