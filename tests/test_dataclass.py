@@ -100,9 +100,9 @@ def test_post_init_is_called():
 
         def __post_init__(self) -> None:
             if self.x < 0:
-                raise ValueError
+                raise ValueError("below")
 
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="below"):
         Checked(-1)
 
 

@@ -25,7 +25,7 @@ def listing(rules: RuleSet) -> str:
             if rule.family == family:
                 opt_in = "" if rule.default else " (only when selected)"
                 severity = "/".join(rule.severities)
-                lines.append(f"  {rule.name:{width}}  {severity:13}  {rule.summary}{opt_in}")
+                lines.append(f"  {rule.name:{width}}  {severity:13}  {rule.body.summary}{opt_in}")
     return "\n".join(lines)
 
 
@@ -40,17 +40,17 @@ def vocabulary() -> str:
 
 
 def _description(rule: Rule) -> Iterator[str]:
-    yield f"{rule.name} ({rule.family}, {' or '.join(rule.severities)}, {rule.confidence} confidence)"
-    yield from ("", rule.summary, "", *_wrapped(rule.why))
-    if rule.when_to_ignore:
-        yield from ("", "When to ignore it", *_wrapped(rule.when_to_ignore))
+    yield f"{rule.name} ({rule.family}, {' or '.join(rule.severities)}, {rule.body.confidence} confidence)"
+    yield from ("", rule.body.summary, "", *_wrapped(rule.body.why))
+    if rule.body.when_to_ignore:
+        yield from ("", "When to ignore it", *_wrapped(rule.body.when_to_ignore))
     if rule.options:
         yield from ("", "Options")
         for option in rule.options.values():
             yield f"  {option.name} ({option.type}, default {show(option.default)}): {option.help}"
-    if rule.fixes:
+    if rule.body.fixes:
         yield from ("", "What helps")
-        for fix in rule.fixes:
+        for fix in rule.body.fixes:
             yield f"  {fix.level}: {fix.title.text}" + (" (archlint fix makes it)" if fix.use else "")
     if rule.formats or rule.requires or not rule.default:
         needs = (*rule.formats, *(f"{name} settings" for name in rule.requires))
@@ -58,8 +58,8 @@ def _description(rule: Rule) -> Iterator[str]:
             "",
             "Runs on " + (", ".join(needs) or "every model") + ("" if rule.default else ", when selected"),
         )
-    if rule.sources:
-        yield from ("", "Sources", *(f"  {source}" for source in rule.sources))
+    if rule.body.sources:
+        yield from ("", "Sources", *(f"  {source}" for source in rule.body.sources))
     for flag, title in ((True, "Flagged"), (False, "Not flagged")):
         example = next((example for example in rule.examples if example.flag is flag), None)
         if example:

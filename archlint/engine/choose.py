@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from archlint.engine.rule import Option, Rule, RuleSet, SeverityCase
+from archlint.engine.rule import Option, Rule, RuleSet
 from archlint.engine.scene import suggest
 from archlint.errors import UsageError
 from archlint.graph import Attr
@@ -39,9 +39,8 @@ def with_levels(rules: RuleSet, levels: Mapping[str, str]) -> RuleSet:
     """
     for name in levels:
         find(rules, name)
-    fixed = {name: (SeverityCase(level),) for name, level in levels.items()}
     return RuleSet(
-        tuple(replace(rule, severity=fixed[rule.name]) if rule.name in fixed else rule for rule in rules)
+        tuple(replace(rule, level=levels[rule.name]) if rule.name in levels else rule for rule in rules)
     )
 
 

@@ -30,6 +30,7 @@ def run_examples(rules: RuleSet) -> tuple[ExampleResult, ...]:
 
 def _run_rule(rule: Rule) -> Iterator[ExampleResult]:
     try:
+        assert rule.body  # which a run would only read at a place that the rule has found
         examples = rule.examples
     except RuleError as error:
         yield ExampleResult(rule.name, 0, True, str(error))

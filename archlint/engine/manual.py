@@ -66,34 +66,34 @@ def _index(rules: RuleSet) -> Iterator[str]:
         for rule in rules:
             if rule.family == family:
                 severity = "/".join(rule.severities) + ("" if rule.default else ", asked for")
-                yield f"| [{rule.name}]({family}/{rule.name}.md) | {severity} | {_cell(rule.summary)} |"
+                yield f"| [{rule.name}]({family}/{rule.name}.md) | {severity} | {_cell(rule.body.summary)} |"
 
 
 def _page(rule: Rule) -> Iterator[str]:
-    yield from (f"# {rule.name}", "", rule.summary, "")
+    yield from (f"# {rule.name}", "", rule.body.summary, "")
     runs = ", ".join((*rule.formats, *(f"{name} in the file" for name in rule.requires))) or "every model"
     yield (
-        f"Family {rule.family} · {' or '.join(rule.severities)} · {rule.confidence} confidence · {runs}"
+        f"Family {rule.family} · {' or '.join(rule.severities)} · {rule.body.confidence} confidence · {runs}"
         + ("" if rule.default else " · only when selected")
     )
-    yield from ("", "## Why", "", rule.why.strip(), "")
-    if rule.when_to_ignore:
-        yield from ("## When to ignore it", "", rule.when_to_ignore.strip(), "")
+    yield from ("", "## Why", "", rule.body.why.strip(), "")
+    if rule.body.when_to_ignore:
+        yield from ("## When to ignore it", "", rule.body.when_to_ignore.strip(), "")
     if rule.options:
         yield from ("## Options", "", "| option | type | default | meaning |", "|---|---|---|---|")
         for option in rule.options.values():
             yield f"| `{option.name}` | {option.type} | {show(option.default)} | {_cell(option.help)} |"
         yield from ("", f"Set as `--option {rule.name}.{next(iter(rule.options))}=…` or in the settings.", "")
-    if rule.fixes:
+    if rule.body.fixes:
         yield from ("## What helps", "")
-        yield from (f"* {fix.title.text} ({_meaning(fix)})" for fix in rule.fixes)
+        yield from (f"* {fix.title.text} ({_meaning(fix)})" for fix in rule.body.fixes)
         yield ""
     yield from _examples(rule)
     if rule.yields_to:
         others = ", ".join(f"`{name}`" for name in rule.yields_to)
         yield f"Silent at a node that {others} speaks of."
         yield ""
-    yield from ("## Sources", "", *(f"* <{source}>" for source in rule.sources))
+    yield from ("## Sources", "", *(f"* <{source}>" for source in rule.body.sources))
 
 
 def _meaning(fix: FixIdea) -> str:
@@ -131,13 +131,13 @@ def _record(rule: Rule) -> dict[str, object]:
     return {
         "name": rule.name,
         "family": rule.family,
-        "summary": rule.summary,
+        "summary": rule.body.summary,
         "severities": list(rule.severities),
-        "confidence": rule.confidence,
+        "confidence": rule.body.confidence,
         "default": rule.default,
-        "message": rule.message.text,
-        "why": rule.why.strip(),
-        "when_to_ignore": rule.when_to_ignore.strip(),
+        "message": rule.body.message.text,
+        "why": rule.body.why.strip(),
+        "when_to_ignore": rule.body.when_to_ignore.strip(),
         "formats": list(rule.formats),
         "requires": list(rule.requires),
         "options": [
@@ -151,7 +151,7 @@ def _record(rule: Rule) -> dict[str, object]:
             }
             for one in rule.options.values()
         ],
-        "fixes": [{"title": fix.title.text, "level": fix.level} for fix in rule.fixes],
+        "fixes": [{"title": fix.title.text, "level": fix.level} for fix in rule.body.fixes],
         "yields_to": list(rule.yields_to),
-        "sources": list(rule.sources),
+        "sources": list(rule.body.sources),
     }

@@ -61,7 +61,7 @@ def offers(
 def offers_at(rules: RuleSet, places: Iterable[Place]) -> Iterator[Offer]:
     """The offers for places that were found; none for a finding that has no rewrite."""
     for place in ordered(places):
-        for idea in rules.by_name[place.finding.rule].fixes:
+        for idea in rules.by_name[place.finding.rule].body.fixes:
             if idea.use is not None and holds(idea.when, place.scene):
                 title = idea.title.fill(place.scene)
                 yield Offer(place.finding, idea, title, idea.use, place.scene)

@@ -116,13 +116,10 @@ def _said(value: object) -> str:
     return str(value)
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One rule. ``name`` and ``family`` come from its file's name and folder."""
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a rule asks of a place that it has found, and what it says of it."""
 
-    name: str
-    family: str
-    path: str
     summary: str
     severity: tuple[SeverityCase, ...]
     confidence: str
@@ -130,11 +127,6 @@ class Rule:
     why: str
     when_to_ignore: str
     sources: tuple[str, ...]
-    options: Mapping[str, Option]
-    match: tuple[Pattern, ...]
-    absent: tuple[Pattern, ...]
-    check: Check | None
-    settings: Mapping[str, Expr]
     let: Mapping[str, Expr]
     where: tuple[Expr, ...]
     at: str | None
@@ -142,11 +134,44 @@ class Rule:
     fixes: tuple[FixIdea, ...]
     together: Together | None
     cost: Expr | None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: when it applies, and where it looks. ``name`` and ``family`` come from its file's place.
+
+    ``level`` is the only severity that it reports, when settings say so.
+    """
+
+    name: str
+    family: str
+    path: str
+    options: Mapping[str, Option]
+    match: tuple[Pattern, ...]
+    absent: tuple[Pattern, ...]
+    check_name: str | None
+    settings: Mapping[str, Expr]
     formats: tuple[str, ...]
     requires: tuple[str, ...]
     default: bool
     yields_to: tuple[str, ...]
+    find_check: Callable[[str], Check]
+    read_body: Callable[[Rule], Body]
     read_examples: Callable[[Rule], tuple[Example, ...]]
+    level: str | None = None
+
+    @cached_property
+    def check(self) -> Check | None:
+        """The check that says where it holds, imported when first asked for."""
+        return None if self.check_name is None else self.find_check(self.check_name)
+
+    @cached_property
+    def body(self) -> Body:
+        """Its conditions and words; read from the file when first asked for.
+
+        Raises: RuleError: they do not hold.
+        """
+        return self.read_body(self)
 
     @cached_property
     def examples(self) -> tuple[Example, ...]:
@@ -159,7 +184,8 @@ class Rule:
     @property
     def severities(self) -> tuple[str, ...]:
         """The severities that it can report, in the order in which its conditions are tried."""
-        return tuple(dict.fromkeys(case.severity for case in self.severity))
+        cases = (self.level,) if self.level else (case.severity for case in self.body.severity)
+        return tuple(dict.fromkeys(cases))
 
 
 @dataclass(frozen=True)

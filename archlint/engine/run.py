@@ -130,7 +130,7 @@ def _stranger(rule: Rule, index: Index, bound: Bound) -> Node | None:
 def scene_of(rule: Rule, facts: Facts, match: Match, options: Mapping[str, Attr]) -> Scene:
     """What the expressions of a rule see at one match."""
     values: dict[str, Value] = {name: _value(value) for name, value in match.values.items()}
-    return Scene(facts, match.nodes, values, options, rule.let)
+    return Scene(facts, match.nodes, values, options, rule.body.let)
 
 
 def _run_rule(rule: Rule, facts: Facts, options: Mapping[str, Attr], tally: Tally) -> None:
@@ -142,9 +142,9 @@ def _run_rule(rule: Rule, facts: Facts, options: Mapping[str, Attr], tally: Tall
                 name = match.node.name if match.node else None
                 tally.silences.append(Silence(rule.name, name, match.reason))
                 continue
-            node = match.nodes.get(rule.at) if rule.at else None
+            node = match.nodes.get(rule.body.at) if rule.body.at else None
             scene = scene_of(rule, facts, match, options)
-            verdict = every(condition.evaluate(scene) for condition in rule.where)
+            verdict = every(condition.evaluate(scene) for condition in rule.body.where)
             if verdict is UNKNOWN:
                 tally.silences.append(Silence(rule.name, node.name if node else None, _reason(scene)))
             elif verdict and (node is None or node.name not in seen):
@@ -168,10 +168,10 @@ def holds(expr: Expr | None, scene: Scene) -> bool:
 
 def _fixes(rule: Rule, ideas: tuple[FixIdea, ...], scene: Scene) -> tuple[Fix, ...]:
     """The ideas that hold here. Those for many places count as applicable where one like them is for one."""
-    rewrites = {idea.level: idea.use for idea in rule.fixes if idea.use is not None}
+    rewrites = {idea.level: idea.use for idea in rule.body.fixes if idea.use is not None}
     found = []
     for idea in ideas:
-        use = idea.use if ideas is rule.fixes else rewrites.get(idea.level)
+        use = idea.use if ideas is rule.body.fixes else rewrites.get(idea.level)
         if holds(idea.when, scene):
             fix = Fix(idea.title.fill(scene), idea.level, use is not None, use is not None and use.inference)
             found.append(fix)
@@ -179,17 +179,17 @@ def _fixes(rule: Rule, ideas: tuple[FixIdea, ...], scene: Scene) -> tuple[Fix, .
 
 
 def _finding(rule: Rule, scene: Scene, node: Node | None) -> Finding:
-    severity = next(case.severity for case in rule.severity if holds(case.when, scene))
-    fixes = _fixes(rule, rule.fixes, scene)
-    related = tuple((scene.nodes[name].name, words.fill(scene)) for name, words in rule.related)
-    message = rule.message.fill(scene)
-    used = {name: value for name, value in scene.values.items() if name in rule.let}
-    values = {**used, **rule.message.values(scene)}
+    cases = (case.severity for case in rule.body.severity if holds(case.when, scene))
+    fixes = _fixes(rule, rule.body.fixes, scene)
+    related = tuple((scene.nodes[name].name, words.fill(scene)) for name, words in rule.body.related)
+    message = rule.body.message.fill(scene)
+    used = {name: value for name, value in scene.values.items() if name in rule.body.let}
+    values = {**used, **rule.body.message.values(scene)}
     return Finding(
         rule=rule.name,
         family=rule.family,
-        severity=severity,
-        confidence=rule.confidence,
+        severity=rule.level or next(cases),
+        confidence=rule.body.confidence,
         message=message,
         node=node.name if node else None,
         values={name: plain(value) for name, value in values.items()},
@@ -199,7 +199,7 @@ def _finding(rule: Rule, scene: Scene, node: Node | None) -> Finding:
 
 
 def _cost(rule: Rule, scene: Scene) -> float:
-    value = rule.cost.evaluate(scene) if rule.cost else 0
+    value = rule.body.cost.evaluate(scene) if rule.body.cost else 0
     return float(value) if isinstance(value, int | float) else 0.0
 
 
@@ -223,13 +223,13 @@ def _joined(rules: RuleSet, found: Iterable[Place]) -> list[Place]:
     kept: list[Place] = []
     groups: dict[tuple[str, str], list[Place]] = {}
     for place in found:
-        if rules.by_name[place.finding.rule].together is None:
+        if rules.by_name[place.finding.rule].body.together is None:
             kept.append(place)
         else:
             groups.setdefault((place.finding.rule, place.finding.severity), []).append(place)
     for (name, _), rows in groups.items():
         rule = rules.by_name[name]
-        together = rule.together
+        together = rule.body.together
         kept.append(rows[0] if together is None or len(rows) == 1 else _join(rule, together, rows))
     return kept
 
@@ -241,7 +241,7 @@ def _join(rule: Rule, together: Together, rows: list[Place]) -> Place:
     values: dict[str, Value] = {**first.scene.values, "places": len(rows)}
     for name in together.sum:
         values[name] = _sum(place.scene.named(name) for place in rows)
-    scene = Scene(first.scene.facts, first.scene.nodes, values, first.scene.options, rule.let)
+    scene = Scene(first.scene.facts, first.scene.nodes, values, first.scene.options, rule.body.let)
     names = tuple(place.finding.node or "" for place in (first, *rest))
     shown = {name: plain(value) for name, value in together.message.values(scene).items()}
     finding = replace(

@@ -69,7 +69,7 @@ def _example(rule: Rule, row: Any, index: int) -> Example:
 def _fixed(rule: Rule, row: dict[str, Any], path: tuple[str | int, ...]) -> Graph | None:
     if "fixed" not in row:
         return None
-    if "flag" not in row or not any(fix.use for fix in rule.fixes):
+    if "flag" not in row or not any(fix.use for fix in rule.body.fixes):
         what = "'fixed' is for a model that is flagged by a rule with a fix that has 'use'"
         raise SchemaError((*path, "fixed"), what, on_key=True)
     return _graph(row["fixed"], (*path, "fixed"))

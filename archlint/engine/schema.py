@@ -23,7 +23,7 @@ from archlint.engine.reading import (
     word,
     words,
 )
-from archlint.engine.rule import Example, Option, Rule, SeverityCase, Together
+from archlint.engine.rule import Body, Example, Option, Rule, SeverityCase, Together
 from archlint.engine.scene import Expr, Names, suggest
 from archlint.engine.source import SchemaError
 from archlint.engine.word import Template
@@ -74,29 +74,73 @@ class Identity:
     path: str
 
 
-def build_rule(identity: Identity, data: Any, read_examples: Callable[[Rule], tuple[Example, ...]]) -> Rule:
-    """The rule that a parsed file says.
+BODY = frozenset(
+    {"summary", "severity", "confidence", "message", "why", "when_to_ignore", "sources"}
+    | {"let", "where", "report", "fixes", "together", "cost"}
+)
+"""The keys that matter once a rule has found a place."""
+
+
+def check_keys(data: Any) -> None:
+    """Nothing, when all keys of a rule file are known and none is missing.
+
+    Raises: SchemaError: they are not.
+    """
+    if not isinstance(data, dict):
+        raise SchemaError((), "a rule file is a mapping of keys, such as summary: …")
+    keys(data, KEYS, ())
+    for key in _REQUIRED:
+        if key not in data:
+            raise SchemaError((), f"the key '{key}' is missing", KEYS[key])
+
+
+def build_rule(
+    identity: Identity,
+    data: Mapping[str, Any],
+    read_body: Callable[[Rule], Body],
+    read_examples: Callable[[Rule], tuple[Example, ...]],
+) -> Rule:
+    """The rule that a parsed file says; of the keys of ``BODY`` none has to be there.
 
     Raises: SchemaError: the first thing that does not hold.
     """
-    _has_the_keys(data)
     options = _options(mapping(data, ("options",)))
     match = match_patterns(data.get("match"))
-    check = _check(data)
-    nodes: dict[str, frozenset[str] | None] = {pattern.name: pattern.ops for pattern in match}
-    kinds = {name: _KINDS[option.type] for name, option in options.items()}
-    values: dict[str, str] = {}
-    if check is not None:
-        nodes.update(dict.fromkeys(check.nodes))
-        values.update(dict.fromkeys(check.values, "any"))
-    let = _let(mapping(data, ("let",)), Names(nodes, values, kinds))
-    values.update({name: expr.kind for name, expr in let.items()})
-    names = Names(nodes, values, kinds)
-    at, related = _report(data, names)
     return Rule(
         name=identity.name,
         family=identity.family,
         path=identity.path,
+        options=options,
+        match=match,
+        absent=absent_patterns(data.get("absent"), match),
+        check_name=_check_name(data),
+        settings=_settings(data, Names({}, {}, _kinds(options))),
+        formats=words(data, ("formats",), FORMATS),
+        requires=words(data, ("requires",), REQUIREMENTS),
+        default=_flag(data, "default", True),
+        yields_to=strings(data, ("yields_to",)),
+        find_check=named_check,
+        read_body=read_body,
+        read_examples=read_examples,
+    )
+
+
+def build_body(rule: Rule, data: Mapping[str, Any]) -> Body:
+    """The body of a rule.
+
+    Raises: SchemaError: the first thing that does not hold.
+    """
+    nodes: dict[str, frozenset[str] | None] = {pattern.name: pattern.ops for pattern in rule.match}
+    kinds = _kinds(rule.options)
+    values: dict[str, str] = {}
+    if rule.check is not None:
+        nodes.update(dict.fromkeys(rule.check.nodes))
+        values.update(dict.fromkeys(rule.check.values, "any"))
+    let = _let(mapping(data, ("let",)), Names(nodes, values, kinds))
+    values.update({name: expr.kind for name, expr in let.items()})
+    names = Names(nodes, values, kinds)
+    at, related = _report(data, names)
+    return Body(
         summary=text(data, ("summary",)).strip(),
         severity=_severity(data["severity"], names),
         confidence=word(data, ("confidence",), CONFIDENCES),
@@ -104,11 +148,6 @@ def build_rule(identity: Identity, data: Any, read_examples: Callable[[Rule], tu
         why=text(data, ("why",)),
         when_to_ignore=text(data, ("when_to_ignore",)) if "when_to_ignore" in data else "",
         sources=strings(data, ("sources",)),
-        options=options,
-        match=match,
-        absent=absent_patterns(data.get("absent"), match),
-        check=check,
-        settings=_settings(data, Names({}, {}, kinds)),
         let=let,
         where=_where(data.get("where", []), names),
         at=at,
@@ -116,21 +155,11 @@ def build_rule(identity: Identity, data: Any, read_examples: Callable[[Rule], tu
         fixes=fix_ideas(data.get("fixes", []), ("fixes",), names),
         together=_together(data, names),
         cost=expression(data["cost"], ("cost",), names) if "cost" in data else None,
-        formats=words(data, ("formats",), FORMATS),
-        requires=words(data, ("requires",), REQUIREMENTS),
-        default=_flag(data, "default", True),
-        yields_to=strings(data, ("yields_to",)),
-        read_examples=read_examples,
     )
 
 
-def _has_the_keys(data: Any) -> None:
-    if not isinstance(data, dict):
-        raise SchemaError((), "a rule file is a mapping of keys, such as summary: …")
-    keys(data, KEYS, ())
-    for key in _REQUIRED:
-        if key not in data:
-            raise SchemaError((), f"the key '{key}' is missing", KEYS[key])
+def _kinds(options: Mapping[str, Option]) -> Mapping[str, str]:
+    return {name: _KINDS[option.type] for name, option in options.items()}
 
 
 def _options(data: Mapping[str, Any]) -> Mapping[str, Option]:
@@ -166,18 +195,24 @@ def _number_trap(value: object) -> str:
     return f"YAML reads {value} as text; write {int(plain) if plain == int(plain) else plain}"
 
 
-def _check(data: Mapping[str, Any]) -> Check | None:
+def _check_name(data: Mapping[str, Any]) -> str | None:
     ways = [key for key in ("match", "check", "each") if key in data]
     if len(ways) != 1:
         path: Path = (ways[1],) if ways else ()
         raise SchemaError(path, "a rule has exactly one of match, check and each", on_key=True)
     if "each" in data:
         one_of(data["each"], ("each",), ("model",))
-    if "check" not in data:
-        return None
+    return text(data, ("check",)) if "check" in data else None
+
+
+def named_check(name: str) -> Check:
+    """The check ``<module>.<function>``.
+
+    Raises: SchemaError: there is none.
+    """
     from importlib import import_module
 
-    module, _, function = text(data, ("check",)).partition(".")
+    module, _, function = name.partition(".")
     try:
         found = getattr(import_module(f"archlint.checks.{module}"), function, None)
     except ModuleNotFoundError as error:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,9 @@ MAX_OPENERS = 4_000
 """Most characters that may open a nested value. libyaml overflows the C stack at about 30,000 (measured)."""
 
 _OPENERS = ("[", "{", "- ", "? ", ": ")
-_EXAMPLES = re.compile(r"^examples:", re.MULTILINE)
+LAST = "examples"
+"""The last key of a rule file; what stands behind it belongs to it."""
+_KEY = re.compile(r"^([a-z_]+):", re.MULTILINE)
 
 try:
     from yaml import CSafeLoader as _Loader
@@ -52,17 +57,40 @@ class SchemaError(Exception):
         return cls(path, problem.what, problem.advice, at=problem.at, length=problem.length)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
-    """A rule file: its path as shown to the user, and its text in two halves, split before ``examples:``."""
+    """A rule file: its path as shown to the user, and its text."""
 
     path: str
-    head: str
-    tail: str
+    text: str
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that stand at the beginning of a line, up to the last."""
+        return tuple(key for key, _ in self._starts)
+
+    @cached_property
+    def _starts(self) -> list[tuple[str, int]]:
+        """Key and first character of each section; text can be none, since it is indented or in quotes."""
+        found = [(match[1], match.start()) for match in _KEY.finditer(self.text)]
+        last = next((at for at, (key, _) in enumerate(found) if key == LAST), len(found))
+        return found[: last + 1]
+
+    def only(self, keys: Collection[str]) -> str:
+        """The text with every line blank that belongs to another key, so that places stay what they are.
+
+        What stands above the first key stays.
+        """
+        starts = [*self._starts, ("", len(self.text))]
+        parts = [self.text[: starts[0][1]]]
+        for (key, start), (_, end) in pairwise(starts):
+            part = self.text[start:end]
+            parts.append(part if key in keys else "\n" * part.count("\n"))
+        return "".join(parts)
 
     def error(self, line: int, column: int, what: str, advice: str = "", length: int = 1) -> RuleError:
         """The error with its line and a caret; ``line`` and ``column`` count from 1 over the whole file."""
-        lines = (self.head + self.tail).splitlines()
+        lines = self.text.splitlines()
         text = lines[line - 1] if 0 < line <= len(lines) else ""
         length = max(1, min(length, len(text) - column + 1))
         gutter = " " * len(str(line))
@@ -77,12 +105,11 @@ class Source:
             report.append(f"{gutter} = help: {advice}")
         return RuleError("\n".join(report))
 
-    def located(self, problem: SchemaError, tail: bool) -> RuleError:
-        """The problem as an error that points at its place in the file."""
-        text = self.tail if tail else self.head
-        offset = self.head.count("\n") if tail else 0
+    def located(self, problem: SchemaError, keys: Collection[str]) -> RuleError:
+        """A problem with what stands at the keys as an error that points at its place in the file."""
+        text = self.only(keys)
         line, column, length = _place(yaml.compose(text, Loader=_Loader), text, problem)
-        return self.error(line + offset + 1, column + 1, problem.what, problem.advice, length)
+        return self.error(line + 1, column + 1, problem.what, problem.advice, length)
 
 
 def read_source(path: Path) -> Source:
@@ -96,22 +123,20 @@ def read_source(path: Path) -> Source:
         text = raw.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RuleError(f"error: cannot read rule file {path}: {error}") from error
-    source = Source(str(path), text, "")
+    source = Source(str(path), text)
     if len(raw) > MAX_BYTES:
         raise source.error(1, 1, f"a rule file has at most {MAX_BYTES} bytes")
     if sum(map(text.count, _OPENERS)) > MAX_OPENERS:
         raise source.error(1, 1, "this file nests too many brackets, lists or keys to be a rule")
-    split = _EXAMPLES.search(text)
-    return Source(str(path), text[: split.start()], text[split.start() :]) if split else source
+    return source
 
 
-def parse_yaml(source: Source, *, tail: bool) -> Any:
-    """The YAML of one half of a rule file as plain Python values.
+def parse_yaml(source: Source, keys: Collection[str]) -> Any:
+    """What a rule file says at some of its keys, as plain Python values.
 
     Raises: RuleError: it is no YAML, has a key twice, or uses anchors.
     """
-    text = source.tail if tail else source.head
-    offset = source.head.count("\n") if tail else 0
+    text = source.only(keys)
     try:
         if "&" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)):
             raise source.error(1, 1, "anchors and aliases cannot be used in rule files")
@@ -129,9 +154,9 @@ def parse_yaml(source: Source, *, tail: bool) -> Any:
             advice = "a text that contains ': ' needs quotes"
         elif "found character" in str(error.problem) or "expected" in str(error.problem):
             advice = "a text that starts with [ { * & > % @ ` or a quote needs quotes around it"
-        raise source.error(line + offset + 1, column + 1, str(error.problem), advice) from error
+        raise source.error(line + 1, column + 1, str(error.problem), advice) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise source.error(offset + 1, 1, f"this is not YAML: {error}") from error
+        raise source.error(1, 1, f"this is not YAML: {error}") from error
 
 
 class _Words(_Loader):

@@ -31,7 +31,7 @@ def explain(rule: Rule, facts: Facts, options: Mapping[str, Attr] | None = None)
 
 
 def _lines(rule: Rule, facts: Facts, options: Mapping[str, Attr]) -> Iterator[str]:
-    yield f"{rule.name}: {rule.summary}"
+    yield f"{rule.name}: {rule.body.summary}"
     if not applies(rule, facts):
         needs = [*rule.formats, *(f"{name} settings" for name in rule.requires)]
         yield f"  does not apply to this model: it needs {', '.join(needs)}"
@@ -60,10 +60,10 @@ def _place(rule: Rule, facts: Facts, place: Match | Unsure, options: Mapping[str
     nodes = ", ".join(f"{role} = {node.name}" for role, node in place.nodes.items())
     yield f"  {nodes or 'the model'}"
     scene = scene_of(rule, facts, place, options)
-    verdicts = [(expr, _verdict(expr, scene)) for expr in rule.where]
+    verdicts = [(expr, _verdict(expr, scene)) for expr in rule.body.where]
     for expr, verdict in verdicts:
         yield f"    {verdict:8}{expr.text}{_values(expr, scene)}"
-    for name, expr in rule.let.items():
+    for name, expr in rule.body.let.items():
         yield f"    let     {name} = {_shown(expr, scene)}"
     worst = {verdict for _, verdict in verdicts}
     end = (

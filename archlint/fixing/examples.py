@@ -27,7 +27,7 @@ def run_fixed(rules: RuleSet, results: Iterable[ExampleResult]) -> tuple[Example
 
 
 def _problem(rule: Rule, number: int, usual: RuleSet) -> str | None:
-    if not any(fix.use for fix in rule.fixes):
+    if not any(fix.use for fix in rule.body.fixes):
         return None
     example = rule.examples[number - 1]
     mended = fixed(rule, example, usual)

@@ -26,10 +26,10 @@ def test_a_page_says_all_that_a_reader_needs():
     rule = load().by_name["parameters-over-budget"]
     text = pages(load())["budget/parameters-over-budget.md"]
     for part in (
-        rule.summary,
-        rule.why.strip(),
-        rule.when_to_ignore.strip(),
-        rule.sources[0],
+        rule.body.summary,
+        rule.body.why.strip(),
+        rule.body.when_to_ignore.strip(),
+        rule.body.sources[0],
         "`max`",
         "```",
     ):

@@ -79,7 +79,7 @@ def test_a_finding_with_a_rewrite_is_an_offer(tmp_path) -> None:
 
 def test_a_fix_without_a_rewrite_is_none(tmp_path) -> None:
     found = rules(tmp_path, "when: true", "    fixed: |\n", "    message: |\n")
-    assert all(not fix.use for rule in found for fix in rule.fixes)
+    assert all(not fix.use for rule in found for fix in rule.body.fixes)
 
 
 @pytest.mark.parametrize(

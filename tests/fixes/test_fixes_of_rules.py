@@ -39,7 +39,7 @@ def fixed(rule, example):
         yield offer.title, objection(offer.finding, before, after, frozenset(added)) or ""
 
 
-FIXABLE = sorted(rule.name for rule in load() if any(idea.use for idea in rule.fixes))
+FIXABLE = sorted(rule.name for rule in load() if any(idea.use for idea in rule.body.fixes))
 
 
 @pytest.mark.parametrize("name", FIXABLE)

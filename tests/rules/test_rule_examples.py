@@ -18,12 +18,12 @@ def test_the_examples_of_a_rule_hold(rule):
 
 @pytest.mark.parametrize("rule", RULES.rules, ids=lambda rule: rule.name)
 def test_a_rule_teaches(rule):
-    assert rule.sources
-    assert all(source.startswith("https://") for source in rule.sources)
-    assert len(rule.why) > 100
-    assert rule.when_to_ignore
-    assert rule.summary.endswith(".")
-    assert rule.fixes
+    assert rule.body.sources
+    assert all(source.startswith("https://") for source in rule.body.sources)
+    assert len(rule.body.why) > 100
+    assert rule.body.when_to_ignore
+    assert rule.body.summary.endswith(".")
+    assert rule.body.fixes
 
 
 @pytest.mark.parametrize("rule", RULES.rules, ids=lambda rule: rule.name)
