@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archlint.formats.base import ModelFile
+from archlint.formats.base import ModelFile, Prove
 from archlint.graph import Edit, Graph
 
 __all__ = ["dropped_state", "write"]
 
 
-def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str) -> None:
+def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str, prove: Prove | None = None) -> None:
     """Writes ``apply(graph, edits)`` to ``out``, where ``graph`` is what was read from ``file``.
 
-    The original is not touched unless ``out`` is its path. Memory: a few MB and the tensors that an edit
-    computes, one at a time; those from 1 MB up that it only reshapes are mapped, not read.
+    The original is not touched unless ``out`` is its path; ``prove`` sees the file before it is there.
+    Memory: a few MB and the tensors that an edit computes, one at a time; those from 1 MB up that it only
+    reshapes are copied from file to file.
 
     Raises:
         PatchError: Keras has no way to say an edit, or what was written reads otherwise than ``apply`` says;
@@ -22,7 +23,7 @@ def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str) -> Non
     """
     from archlint.formats.keras.write.patching import Patching
 
-    Patching(file, graph, edits).write(out)
+    Patching(file, graph, edits).write(out, prove)
 
 
 def dropped_state(file: ModelFile, graph: Graph, edits: Sequence[Edit]) -> str:

@@ -42,7 +42,7 @@ class Listed:
                 target.attrs[key] = text
         for name in source.file:
             if name != WEIGHTS and name not in self.without:
-                copy_member(source.file, name, target, name)
+                copy_member(source.file, name, target, name, source)
         if WEIGHTS in source.file:
             held = hard(source.file, WEIGHTS)
             if not isinstance(held, h5py.Group):
@@ -60,7 +60,7 @@ class Listed:
         tops |= {key[0] for key in self.change.touched}
         for name in held:
             if name not in gone and name not in tops:
-                copy_member(held, name, target, name)
+                copy_member(held, name, target, name, source)
         for name in sorted(tops - gone):
             self._layer(source, held, target, name)
 

@@ -78,7 +78,7 @@ class Numbered:
         )
         for name in held:
             if name != inside and (path or name not in self.without):
-                copy_member(held, name, target, name)
+                copy_member(held, name, target, name, source)
         if not inside and any(key[:-1] == path and self._params(key) for key in self.change.touched):
             raise PatchError("the weights of the model's layers cannot be found in the file")
         if inside:
@@ -95,7 +95,7 @@ class Numbered:
         for name in held:
             key = owners.get(name)
             if key is None:
-                copy_member(held, name, target, name)
+                copy_member(held, name, target, name, source)
             elif key in self.new and key not in self.change.touched:
                 self._kept(source, held, target, key)
         for key, group in self.new.items():
@@ -110,7 +110,7 @@ class Numbered:
             copy_attributes(inner, group)
             self._model(source, inner, group, key)
         else:
-            copy_member(held, old, target, new)
+            copy_member(held, old, target, new, source)
 
     def _params(self, key: Address) -> list[Param]:
         found = {param.name: param for node in self.change.new[key] for param in node.params}

@@ -14,7 +14,7 @@ from typing import Any
 
 from archlint.errors import PatchError, ReadError
 from archlint.formats import patch
-from archlint.formats.base import ModelFile
+from archlint.formats.base import ModelFile, Prove
 from archlint.formats.keras import files, read
 from archlint.formats.keras.builder import Builder
 from archlint.formats.keras.write.change import change
@@ -22,6 +22,7 @@ from archlint.formats.keras.write.compiled import set_training
 from archlint.formats.keras.write.rewire import Rewiring
 from archlint.formats.keras.write.stated import restate
 from archlint.formats.keras.write.tree import Config, containers
+from archlint.formats.stretch import Stretch, carry
 from archlint.graph import Edit, Graph, Param
 
 WEIGHTS = "model.weights.h5"
@@ -48,17 +49,17 @@ class Patching:
         assert isinstance(value, dict)
         return value
 
-    def write(self, out: str) -> None:
-        """Writes the patched file."""
+    def write(self, out: str, prove: Prove | None) -> None:
+        """Writes the patched file, once it is proven."""
         check = patch.law(read, self._graph, self._edits)
         if self._file.format == "keras-json":
             self._rewritten()
-            patch.put(self._file, out, self._fill_text, check)
+            patch.put(self._file, out, self._fill_text, check, prove)
         elif self._file.format == "keras-folder":
-            self._write_folder(out, check)
+            self._write_folder(out, check, prove)
         else:
             fill = self._fill_zip if self._file.format == "keras" else self._fill_h5
-            patch.put(self._file, out, fill, check)
+            patch.put(self._file, out, fill, check, prove)
 
     @cached_property
     def dropped_state(self) -> str:
@@ -104,7 +105,8 @@ class Patching:
             json.dump(self._root, target)
 
     def _fill_zip(self, path: str) -> None:
-        from archlint.formats.keras.write.archive import Archive
+        from archlint.formats.keras.weights import first_byte
+        from archlint.formats.keras.write.archive import Archive, Member
 
         with (
             self._numbered() as copy,
@@ -120,14 +122,18 @@ class Patching:
                 if info.filename == files.CONFIG:
                     archive.put(info, json.dumps(self._root).encode())
                 elif info.filename == WEIGHTS and copy is not None:
-                    archive.grow(info, copy)
+                    first = first_byte(self._file.path, self._file.format)
+                    archive.grow(Member(self._file.path, info, first), copy)
                 else:
                     archive.copy(source, info)
             archive.close()
 
     @contextmanager
     def _numbered(self) -> Iterator[Any]:
-        """What writes ``model.weights.h5`` to a file object; None when the model has none."""
+        """What writes ``model.weights.h5`` to a file object; None when the model has none.
+
+        It returns the stretches of the original that are still to be copied.
+        """
         import h5py
 
         from archlint.formats.keras.places import slots
@@ -151,9 +157,10 @@ class Patching:
                     return
                 source = open_source(self._file, held, first, rows)
 
-                def copy(target: Any) -> None:
+                def copy(target: Any) -> Sequence[Stretch]:
                     with h5py.File(target, "w") as file:
                         job.copy(source, file)
+                    return source.stretches
 
                 yield copy
         except (KeyError, RuntimeError, ValueError) as error:
@@ -168,7 +175,7 @@ class Patching:
             what = f"its weights are not in a plain {WEIGHTS}; save the model again with Keras"
             raise PatchError(f"{self._file.path}: {what}")
 
-    def _write_folder(self, out: str, check: Any) -> None:
+    def _write_folder(self, out: str, check: Any, prove: Prove | None) -> None:
         """A folder is written beside its place and renamed; it never takes the place of another."""
         if os.path.lexists(out):
             raise PatchError(f"{out}: it exists; a folder is only written to a new path")
@@ -178,6 +185,8 @@ class Patching:
             with self._numbered() as copy:
                 self._fill_folder(temporary, copy)
             check(ModelFile(temporary, self._file.format, 0))
+            if prove is not None:
+                prove(temporary)
             os.chmod(temporary, os.stat(self._file.path).st_mode & 0o777)
             os.rename(temporary, out)
         except OSError as error:
@@ -193,7 +202,9 @@ class Patching:
                     json.dump(self._root, text)
             elif name == WEIGHTS and copy is not None:
                 with open(target, "w+b") as weights:
-                    copy(weights)
+                    stretches = copy(weights)
+                    weights.flush()
+                    carry(stretches, weights.fileno())
             elif os.path.isdir(held) and not os.path.islink(held):
                 shutil.copytree(held, target, symlinks=True)
             else:
@@ -217,7 +228,10 @@ class Patching:
         os.unlink(path)  # HDF5 takes the claim that is held on the empty file for someone else writing it
         try:
             with h5py.File(self._file.path, "r") as held, h5py.File(path, "w") as target:
-                job.copy(open_source(self._file, held, 0, rows), target)
+                source = open_source(self._file, held, 0, rows)
+                job.copy(source, target)
+            with open(path, "r+b") as weights:
+                carry(source.stretches, weights.fileno())
         except (KeyError, RuntimeError, ValueError) as error:
             raise PatchError(
                 f"{self._file.path}: the weights cannot be copied: {str(error)[:200]}"

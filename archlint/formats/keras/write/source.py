@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from archlint.formats.base import ModelFile
 from archlint.formats.keras.places import Slot
 from archlint.formats.keras.weights import dtype_of, hard
 from archlint.formats.keras.write.change import Recipe
+from archlint.formats.stretch import Stretch
 from archlint.graph import Param
 
 if TYPE_CHECKING:
@@ -32,12 +34,29 @@ VIEW_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The original's weights, open. ``first_byte`` is where the HDF5 file begins in ``path``."""
+    """The original's weights, open. ``first_byte`` is where the HDF5 file begins in ``path``.
+
+    ``stretches`` are contents that still have to be copied once HDF5 has written the new file, which has
+    room for them.
+    """
 
     path: str
     file: h5py.File
     first_byte: int
     places: Mapping[str, tuple[str, ...]]
+    stretches: list[Stretch] = field(default_factory=list)
+
+    def first_of(self, dataset: h5py.Dataset) -> int | None:
+        """The byte of the file where the contents of a large tensor begin.
+
+        None if it is small, or if its contents are not one stretch of bytes.
+        """
+        offset = dataset.id.get_offset()
+        size = dataset.id.get_storage_size()
+        plain = dataset.dtype.kind in "fiub" or dataset.dtype.str == "|V2"
+        if offset is None or size < VIEW_BYTES or size != dataset.nbytes or not plain:
+            return None
+        return self.first_byte + int(offset)
 
     def dataset(self, param: Param) -> h5py.Dataset:
         """The stored tensor of a param.

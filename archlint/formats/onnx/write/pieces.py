@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
 from archlint.dataclass import dataclass
-from archlint.errors import PatchError
 from archlint.formats.onnx.write.layout import Span, header
-
-CHUNK_BYTES = 1 << 23
-"""Copied at a time where the system cannot copy by itself."""
+from archlint.formats.stretch import copy_between
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +76,10 @@ def write_pieces(pieces: Iterable[Piece], source: int, out: BinaryIO) -> None:
 
 
 def copy_range(source: int, start: int, end: int, out: BinaryIO) -> None:
-    """Copies the bytes ``start..end`` of a file to the end of ``out``, in the system where it can."""
-    if end - start < CHUNK_BYTES:
-        _copy_in_chunks(source, start, end, out)
+    """Copies the bytes ``start..end`` of a file to the end of ``out``."""
+    if start == end:
         return
     out.flush()
-    while start < end:
-        try:
-            count = os.copy_file_range(source, out.fileno(), end - start, start)
-        except (OSError, AttributeError):
-            count = 0
-        if count == 0:
-            break
-        start += count
-    out.seek(0, os.SEEK_END)
-    _copy_in_chunks(source, start, end, out)
-
-
-def _copy_in_chunks(source: int, start: int, end: int, out: BinaryIO) -> None:
-    while start < end:
-        data = os.pread(source, min(CHUNK_BYTES, end - start), start)
-        if not data:
-            raise PatchError("the original became shorter while it was copied")
-        out.write(data)
-        start += len(data)
+    target = out.tell()
+    copy_between(source, start, out.fileno(), target, end - start)
+    out.seek(target + end - start)
