@@ -61,6 +61,14 @@ def vgg16_onnx(path: Path) -> None:
     _save(path, nodes, tensors, (1, 3, 224, 224), value, (1, 1000))
 
 
+def vgg16_external(path: Path) -> None:
+    """The same with its weights in a data file."""
+    whole = path.with_name("unfinished-whole.onnx")
+    vgg16_onnx(whole)
+    onnx.save(onnx.load(whole), path, save_as_external_data=True, location="vgg16_external.bin")
+    whole.unlink()
+
+
 def transformer(width: int) -> Callable[[Path], None]:
     """24 feed-forward blocks whose weights are external data: 2 GB at width 1640, 48 kB at width 8."""
 
@@ -162,6 +170,7 @@ def hundred(path: Path) -> None:
 MODELS: dict[str, Callable[[Path], None]] = {
     "vgg16.keras": vgg16_keras,
     "vgg16.onnx": vgg16_onnx,
+    "vgg16_external.onnx": vgg16_external,
     "external_2gb.onnx": transformer(1640),
     "external_48kb.onnx": transformer(8),
     "encoder.onnx": encoder,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from archlint.api import read_one, refuse_stray, wants_weights
@@ -11,11 +11,11 @@ from archlint.dataclass import dataclass
 from archlint.engine import RuleSet, judge, load, outcome, selection
 from archlint.errors import PatchError, UsageError
 from archlint.facts import Facts
-from archlint.findings import Patch, Totals
+from archlint.findings import Attempt, Patch, Totals
 from archlint.fixing.loop import Mended, Model, Wanted, at_size_of, mend
-from archlint.fixing.place import default_out, put
-from archlint.fixing.proof import VERIFY, Prover
-from archlint.formats import WRITERS, ModelFile, find, open_weights
+from archlint.fixing.place import default_out
+from archlint.fixing.proof import VERIFY, Prover, UnprovenError
+from archlint.formats import WRITERS, ModelFile, find, open_weights, write
 from archlint.graph import Graph
 from archlint.settings import Settings
 
@@ -28,15 +28,20 @@ and such a model is never run."""
 class Plan:
     """What ``fix`` would do to one model: the model as read and as mended, and what it is to be called.
 
-    ``out`` is where it would go.
+    ``out`` is where it would go, ``wanted`` what was asked for.
     """
 
     file: ModelFile
-    graph: Graph
+    start: Model
+    wanted: Wanted
     mended: Mended
-    before: Facts
     patch: Patch
     out: str
+
+    @property
+    def before(self) -> Facts:
+        """Facts about the model as it was read."""
+        return self.start.facts
 
     @property
     def after(self) -> Facts:
@@ -87,31 +92,100 @@ def plan(
     wanted = _wanted(rules, picked, select, ignore, unsafe, inference)
     stored = open_weights(file, graph)
     model = Model.of(graph, file.size_bytes, stored, wants_weights(graph, wanted.rules, settings.weights))
+    return _planned(file, model, wanted, file.path if in_place else out or default_out(file.path))
+
+
+def _planned(file: ModelFile, model: Model, wanted: Wanted, out: str) -> Plan:
     mended = mend(model, wanted)
     remaining = outcome(wanted.rules, mended.tally).findings
     after = at_size_of(model.facts, mended.model.facts)
     totals = _totals(model.facts), replace(_totals(after), size_bytes=None)
     patch = Patch(file.path, mended.attempts, *totals, remaining)
-    place = file.path if in_place else out or default_out(file.path)
-    return Plan(file, graph, mended, model.facts, patch, place)
+    return Plan(file, model, wanted, mended, patch, out)
 
 
 def carry_out(plan: Plan, verify: str = "auto") -> Patch:
     """The patched model, written and proven; without fixes nothing is written.
 
-    ``verify`` is one of ``VERIFY``.
+    When the proof fails, the fix after which it first does is left out, with what was seen as its reason,
+    and the model is planned and proven anew without it. ``verify`` is one of ``VERIFY``.
 
     Raises:
-        PatchError: it cannot be written, or does not do what the original does; nothing is left behind.
+        PatchError: it cannot be written, or with no fix does what the original does; nothing is left behind.
     """
-    if not plan.patch.made:
-        return plan.patch
-    prover = Prover(plan.before, plan.after, plan.file, plan.patch.made, verify)
-    edits = plan.mended.model.edits
-    put(plan.file, plan.graph, edits, plan.out, prover if prover.runs else None)
-    sizes = [entry.size_bytes for entry in find([plan.out]) if isinstance(entry, ModelFile)]
-    after = replace(plan.patch.after, size_bytes=sizes[0] if sizes else None)
-    return replace(plan.patch, out=plan.out, after=after, proof=prover.proof)
+    faults: list[str] = []
+    while plan.patch.made:
+        prover = _prover(plan, len(plan.patch.made), verify)
+        try:
+            _write(plan, len(plan.patch.made), plan.out, prover if prover.runs else None)
+        except UnprovenError as failed:
+            culprit, error = _culprit(plan, verify, failed)
+            faults.append(f"{error.what}, with the fix for {_said(culprit)}")
+            plan = _without(plan, culprit, error)
+            continue
+        sizes = [entry.size_bytes for entry in find([plan.out]) if isinstance(entry, ModelFile)]
+        after = replace(plan.patch.after, size_bytes=sizes[0] if sizes else None)
+        return replace(plan.patch, out=plan.out, after=after, proof=prover.proof)
+    if faults:
+        raise UnprovenError(plan.file.path, "; ".join(faults))
+    return plan.patch
+
+
+def _prover(plan: Plan, count: int, verify: str) -> Prover:
+    """What proves the model after its first ``count`` fixes."""
+    after = plan.mended.steps[count - 1].facts
+    return Prover(plan.before, after, plan.file, plan.patch.made[:count], verify)
+
+
+def _write(plan: Plan, count: int, out: str, prove: Callable[[str], None] | None) -> None:
+    write(plan.file, plan.before.graph, plan.mended.steps[count - 1].edits, out, prove)
+
+
+def _culprit(plan: Plan, verify: str, error: UnprovenError) -> tuple[Attempt, UnprovenError]:
+    """The fix after which the proof fails, with those before it alone it does not; and how it fails then."""
+    good, bad = 0, len(plan.patch.made)
+    while bad - good > 1:
+        count = (good + bad) // 2
+        found = _failure(plan, count, verify)
+        if found is None:
+            good = count
+        else:
+            bad, error = count, found
+    return plan.patch.made[bad - 1], error
+
+
+def _failure(plan: Plan, count: int, verify: str) -> UnprovenError | None:
+    """How the proof of the first ``count`` fixes fails; None when it holds or cannot be tried."""
+    prover = _prover(plan, count, verify)
+
+    def seen(path: str) -> None:
+        prover(path)
+        raise _SeenError
+
+    try:
+        _write(plan, count, plan.out, seen)
+    except UnprovenError as error:
+        return error
+    except (_SeenError, PatchError):
+        return None
+    return None
+
+
+def _said(attempt: Attempt) -> str:
+    finding = attempt.finding
+    return f"{finding.rule} at '{finding.node}'" if finding.node else finding.rule
+
+
+class _SeenError(Exception):
+    """Keeps a file that was only to be looked at from its place."""
+
+
+def _without(plan: Plan, culprit: Attempt, error: UnprovenError) -> Plan:
+    """The plan anew, with no fix for the finding of one that is not proven."""
+    finding = culprit.finding
+    cause = finding.rule, finding.node
+    barred = {**plan.wanted.barred, cause: f"left out, since it is not proven: {error.what}"}
+    return _planned(plan.file, plan.start, replace(plan.wanted, barred=barred), plan.out)
 
 
 def _refuse_unsafe(rules: RuleSet, file: ModelFile, graph: Graph) -> None:
@@ -141,7 +215,7 @@ def _wanted(
 
 def _asked_by_inference(rules: RuleSet) -> tuple[str, ...]:
     """Rules that are off by default and have a fix that is exact at inference only."""
-    fixes = ((rule, idea.use) for rule in rules if not rule.default for idea in rule.fixes)
+    fixes = ((rule, idea.use) for rule in rules if not rule.default for idea in rule.body.fixes)
     return tuple(dict.fromkeys(rule.name for rule, use in fixes if use is not None and use.inference))
 
 

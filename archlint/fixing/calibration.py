@@ -14,8 +14,8 @@ from archlint.fixes.calibrate import Calibration, Fitted
 from archlint.fixes.calibrate_fit import agreement
 from archlint.fixes.calibrate_head import Head, head_of
 from archlint.fixes.calibrate_result import Calibrated, Trial
-from archlint.fixing.place import default_out, put
-from archlint.formats import WRITERS, ModelFile, open_weights
+from archlint.fixing.place import default_out
+from archlint.formats import WRITERS, ModelFile, open_weights, write
 from archlint.graph import Array, Edit, Graph, apply, validate
 from archlint.runtime import is_installed, runtime_name
 from archlint.runtime.samples import Samples, samples_for
@@ -161,7 +161,7 @@ def _written(
 
 
 def _put(run: _Run, edits: Sequence[Edit], place: str, prover: _Prover) -> None:
-    put(run.file, run.facts.graph, edits, place, prover if prover.can else None)
+    write(run.file, run.facts.graph, edits, place, prover if prover.can else None)
 
 
 class _Prover:

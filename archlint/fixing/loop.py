@@ -35,11 +35,16 @@ FAULT = "internal error in archlint"
 """Beginning of the reason of a fix that failed through a fault of its own."""
 
 
+Cause = tuple[str, str | None]
+"""A finding as what it is about: its rule and its node."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which fixes are to be made: the rules whose findings count, and the levels that are allowed.
 
     ``rules`` are those that judge the model; ``fixable`` are names among them whose findings are fixed.
+    ``barred`` are findings, by rule and node, whose fixes have turned out wrong, with the reason.
     """
 
     rules: RuleSet
@@ -47,6 +52,7 @@ class Wanted:
     fixable: frozenset[str]
     retrain: bool = False
     inference: bool = False
+    barred: Mapping[Cause, str] = field(default_factory=dict)
 
     def refusal(self, offer: Offer) -> str | None:
         """Why an offer is not taken, whatever the rewrite says; None when it may be."""
@@ -56,7 +62,7 @@ class Wanted:
             return "it needs samples"
         if offer.rewrite.inference and not self.inference:
             return "training on would go otherwise; --inference makes it"
-        return None
+        return self.barred.get((offer.finding.rule, offer.finding.node))
 
 
 @dataclass(slots=True)
@@ -113,11 +119,15 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """A model after its fixes, what the rules say of it, and what became of each fix."""
+    """A model after its fixes, what the rules say of it, and what became of each fix.
+
+    ``steps`` are the models after each fix that was made, in order; the last is ``model``.
+    """
 
     model: Model
     tally: Tally
     attempts: tuple[Attempt, ...]
+    steps: tuple[Model, ...]
 
 
 def mend(model: Model, wanted: Wanted) -> Mended:
@@ -128,17 +138,19 @@ def mend(model: Model, wanted: Wanted) -> Mended:
     """
     tally = judge(wanted.rules, model.facts, wanted.options)
     made: list[Attempt] = []
+    steps: list[Model] = []
     refused: dict[tuple[str, str | None, str], Attempt] = {}
     while len(made) < MOST_FIXES:
         step = _step(model, tally, wanted, refused)
         if step is None:
-            return Mended(model, tally, (*made, *refused.values()))
+            return Mended(model, tally, (*made, *refused.values()), tuple(steps))
         model, tally, attempt = step
         made.append(attempt)
+        steps.append(model)
         # A reason may have gone with this fix, such as another reader of the same value.
         refused.clear()
     left = Attempt(made[-1].finding, made[-1].fix, f"{MOST_FIXES} fixes were made; run it again")
-    return Mended(model, tally, (*made, left))
+    return Mended(model, tally, (*made, left), tuple(steps))
 
 
 def _step(

@@ -17,6 +17,14 @@ _EXTRAS = {"onnxruntime": "onnxruntime", "keras": "tensorflow"}
 """Module that runs models → the extra of archlint that installs it."""
 
 
+class UnprovenError(PatchError):
+    """A patched model does not do what its original does; ``what`` says who saw it, and what is different."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(f"{path}: nothing was written, since the patch is not proven: {what}")
+        self.path, self.what = path, what
+
+
 class Prover:
     """Called with the path of a patched file, lets it pass or raises PatchError; ``proof`` is what was seen.
 
@@ -35,7 +43,7 @@ class Prover:
         self.proof = Proof(reason=reason)
 
     def __call__(self, path: str) -> None:
-        """Raises PatchError if the file at the path does not do what the original does."""
+        """Raises UnprovenError if the file at the path does not do what the original does."""
         job = job_for((self._file.path, path), self._before, self._after, self._file.format, self._exact)
         if isinstance(job, str):
             self._unknown(None, job)
@@ -44,8 +52,7 @@ class Prover:
         if found.status == "unknown":
             self._unknown(found.runtime, found.reason)
         elif found.status != "agrees":
-            what = f"{found.runtime}: {found.reason}"
-            raise PatchError(f"{self._file.path}: nothing was written, since the patch is not proven: {what}")
+            raise UnprovenError(self._file.path, f"{found.runtime}: {found.reason}")
         else:
             self.proof = Proof(
                 found.runtime,

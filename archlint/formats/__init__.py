@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from archlint.errors import PatchError
-from archlint.formats.base import ModelFile, Reader, Scanner, Writer
+from archlint.formats.base import ModelFile, Prove, Reader, Scanner, Writer
 from archlint.formats.find import Found, find
 from archlint.graph import Edit, Graph, Hazard, Weights
 
@@ -98,11 +98,11 @@ def read(file: ModelFile) -> Graph:
     return READERS[file.format]()[0](file)
 
 
-def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str) -> None:
+def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str, prove: Prove | None = None) -> None:
     """Writes ``apply(graph, edits)`` to ``out``, where ``graph`` is what was read from ``file``.
 
-    What was written has been read back and is the graph that was asked for. The original stays as it is,
-    unless ``out`` is its path.
+    What was written has been read back and is the graph that was asked for, and ``prove``, given the path
+    where it waits, has let it pass. The original stays as it is, unless ``out`` is its path.
 
     Raises:
         PatchError: the format has no writer, or no way to say an edit; nothing is left behind.
@@ -110,7 +110,7 @@ def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str) -> Non
     loader = WRITERS.get(file.format)
     if loader is None:
         raise PatchError(f"{file.path}: files of the format {file.format} cannot be written")
-    loader()(file, graph, edits, out)
+    loader()(file, graph, edits, out, prove)
 
 
 def scan(file: ModelFile) -> tuple[Hazard, ...]:

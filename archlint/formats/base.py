@@ -66,7 +66,10 @@ Scanner = Callable[[ModelFile], tuple[Hazard, ...]]
 """Looks for hazards in a file that a reader refused, as far as its structure goes; runs and follows
 nothing."""
 
-Writer = Callable[[ModelFile, Graph, Sequence[Edit], str], None]
+Prove = Callable[[str], None]
+"""Looks at a patched file that is written but not in its place. Raises PatchError: it is not to go there."""
+
+Writer = Callable[[ModelFile, Graph, Sequence[Edit], str, Prove | None], None]
 """Writes what edits of the graph of a file make of it to a path, reads it back, and leaves nothing behind
 when that is not the graph that was asked for.
 

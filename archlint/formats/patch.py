@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from archlint.errors import PatchError, ReadError
-from archlint.formats.base import ModelFile, Reader
+from archlint.formats.base import ModelFile, Prove, Reader
 from archlint.graph import Edit, Graph, apply, skeleton
 
 Fill = Callable[[str], None]
-"""Writes the whole patched file to a path, where an empty file waits."""
+"""Writes the whole patched file to a path, where an empty file waits; new data that it refers to goes to the
+path's ``data_beside``."""
 
 
 MARK = ".archlint-new"
@@ -26,12 +27,19 @@ STALE_SECONDS = 60
 microseconds."""
 
 
-def put(file: ModelFile, out: str, fill: Fill, check: Callable[[ModelFile], None]) -> None:
-    """Makes ``out`` the file that ``fill`` writes, once ``check`` has let it pass.
+def put(
+    file: ModelFile,
+    out: str,
+    fill: Fill,
+    check: Callable[[ModelFile], None],
+    prove: Prove | None = None,
+) -> None:
+    """Makes ``out`` the file that ``fill`` writes, once ``check`` and ``prove`` have let it pass.
 
-    The new file grows under another name in the folder of ``out``, is flushed to the disk and then renamed:
-    a kill at any moment leaves the old ``out`` or the new one; what it leaves of the new one goes with the
-    next patch that is written there. ``out`` is the original only when the caller says its path.
+    The new file grows under another name in the folder of ``out``, is flushed to the disk and then renamed,
+    which is the one step that counts: until then ``out`` is what it was, with the data that it refers to;
+    from then on it is the new one, whose data were there before. What a killed process leaves of a new one
+    goes with the next patch that is written there. ``out`` is the original only when the caller says so.
 
     Raises:
         PatchError: it cannot be written, the original changed meanwhile, ``fill`` or ``check`` refuse.
@@ -41,14 +49,15 @@ def put(file: ModelFile, out: str, fill: Fill, check: Callable[[ModelFile], None
     try:
         with temporary(out) as path:
             fill(path)
-            check(ModelFile(path, file.format, os.path.getsize(path)))
-            os.chmod(path, stat.S_IMODE(os.stat(file.path).st_mode))
-            _flush(path)
-            if _stamp(file.path) != before:
-                raise PatchError(f"{file.path}: it was changed by someone else meanwhile; try again")
-            os.replace(path, out)
-            if os.name == "posix":
-                _flush(os.path.dirname(out) or ".")
+            with _claimed(path):
+                check(ModelFile(path, file.format, os.path.getsize(path)))
+                if prove is not None:
+                    prove(path)
+                _ready(path, stat.S_IMODE(os.stat(file.path).st_mode))
+                if _stamp(file.path) != before:
+                    raise PatchError(f"{file.path}: it was changed by someone else meanwhile; try again")
+                os.replace(path, out)
+                _flush_folder(out)
     except OSError as error:
         raise PatchError(f"{out}: it cannot be written: {error.strerror}") from error
 
@@ -57,7 +66,7 @@ def put(file: ModelFile, out: str, fill: Fill, check: Callable[[ModelFile], None
 def temporary(out: str) -> Iterator[str]:
     """An empty file in the folder of ``out``, with its suffix; gone after the block unless it was renamed.
 
-    First takes away those for the same ``out`` whose process was killed.
+    Its ``data_beside`` goes with it. First takes away those for the same ``out`` whose process was killed.
     """
     folder, name = os.path.split(out)
     stem, suffix = os.path.splitext(name)
@@ -68,8 +77,23 @@ def temporary(out: str) -> Iterator[str]:
         yield path
     finally:
         os.close(descriptor)
-        if os.path.lexists(path):
-            os.unlink(path)
+        _drop(path)
+
+
+def data_beside(path: str) -> str:
+    """The data file that belongs to a temporary file: ``model.k3x9a_0q.data``, a name that no other has.
+
+    It keeps the name when the model gets its own; without its temporary file it is part of a model.
+    """
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f"{name[1:].partition(MARK)[0]}.data")
+
+
+def _drop(path: str) -> None:
+    """Takes away a temporary file that was not renamed; its data first, since they are known by it."""
+    for one in (data_beside(path), path):
+        if os.path.lexists(path) and os.path.lexists(one):
+            os.unlink(one)
 
 
 def law(
@@ -129,17 +153,39 @@ def _refuse_odd(out: str) -> None:
         raise PatchError(f"{out}: it exists and is not a regular file; give another path")
 
 
-def _claim(descriptor: int) -> bool:
+def _claim(descriptor: int, shared: bool = False) -> bool:
     """Whether this process now holds a temporary file; the system gives it back when the process ends."""
     try:
         import fcntl
     except ImportError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def _claimed(path: str) -> Iterator[None]:
+    """Holds a file that a library has put in the place of the empty one, so that others may only read it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        _claim(descriptor, shared=True)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _ready(path: str, mode: int) -> None:
+    """Has a temporary file and its data on the disk, to be read by whom the original may."""
+    os.chmod(path, mode)
+    _flush(path)
+    data = data_beside(path)
+    if os.path.lexists(data):
+        os.chmod(data, mode)
+        _flush(data)
+        _flush_folder(path)
 
 
 def _sweep(folder: str, prefix: str, suffix: str) -> None:
@@ -153,7 +199,7 @@ def _sweep(folder: str, prefix: str, suffix: str) -> None:
         descriptor = os.open(path, os.O_RDWR)
         try:
             if _claim(descriptor):
-                os.unlink(path)
+                _drop(path)
         finally:
             os.close(descriptor)
 
@@ -164,6 +210,12 @@ def _stamp(path: str) -> tuple[int, int, int]:
     except OSError as error:
         raise PatchError(f"{path}: it cannot be read: {error.strerror}") from error
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _flush_folder(path: str) -> None:
+    """Has the names in the folder of a file on the disk, where a folder can be opened."""
+    if os.name == "posix":
+        _flush(os.path.dirname(path) or ".")
 
 
 def _flush(path: str) -> None:

@@ -35,3 +35,25 @@ def model_path(tmp_path):
     path = tmp_path / "small.onnx"
     onnx.save(small_model(), path)
     return path
+
+
+@pytest.fixture
+def three_path(tmp_path):
+    path = tmp_path / "three.onnx"
+    onnx.save(model_with_three(), path)
+    return path
+
+
+def model_with_three() -> onnx.ModelProto:
+    """Three places to mend, one after another: each a Flatten of what is flat already."""
+    model = small_model()
+    nodes = list(model.graph.node)
+    flats = [helper.make_node("Flatten", ["p"], ["f1"], "flat1")]
+    for at in (2, 3):
+        flats.append(helper.make_node("Sigmoid", [f"f{at - 1}"], [f"s{at}"], f"sigmoid{at}"))
+        flats.append(helper.make_node("Flatten", [f"s{at}"], [f"f{at}"], f"flat{at}"))
+    nodes[3:4] = flats
+    nodes[-1].input[0] = "f3"
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model

@@ -1,7 +1,9 @@
 """What is written when the runtime agrees, disagrees, or cannot be asked."""
 
 import os
+import re
 
+import onnx
 import pytest
 
 import archlint.fixing.proof as proof
@@ -52,6 +54,58 @@ def test_what_is_not_proven_is_not_written(monkeypatch, model_path, status, in_p
     assert ["small.onnx"] == os.listdir(model_path.parent)
 
 
+def without(names: set[str], job) -> bool:
+    """Whether a patched file has lost all of these nodes."""
+    return not names & {node.name for node in onnx.load(job.patched).graph.node}
+
+
+def judging(monkeypatch, is_wrong) -> list[bool]:
+    """Has every patch judged by what it holds; the verdicts as they come."""
+    seen: list[bool] = []
+
+    def verdict_on(job):
+        seen.append(is_wrong(job))
+        differs = Verdict("differs", "onnxruntime 9", "its outputs are 0.5 apart")
+        return differs if seen[-1] else Verdict("agrees", "onnxruntime 9", None, 3)
+
+    monkeypatch.setattr(proof, "is_installed", {"onnx": True}.get)
+    monkeypatch.setattr(proof, "verdict_on", verdict_on)
+    return seen
+
+
+# Without the fix for flat2 or flat3 that for flat1 would bring a finding of its own.
+@pytest.mark.parametrize(
+    ("culprit", "made"), [("flat1", {"flat2", "flat3"}), ("flat2", {"flat3"}), ("flat3", {"flat2"})]
+)
+def test_the_fix_that_is_not_proven_is_named_and_left_out(monkeypatch, three_path, culprit, made) -> None:
+    judging(monkeypatch, lambda job: without({culprit}, job))
+    patch = carry_out(plan(str(three_path)))
+    assert made == {attempt.finding.node for attempt in patch.made}
+    [left] = [attempt for attempt in patch.attempts if attempt.finding.node == culprit]
+    assert "left out, since it is not proven: onnxruntime 9: its outputs are 0.5 apart" == left.reason
+    assert 3 == patch.proof.draws
+    kept = {node.name for node in onnx.load(patch.out).graph.node}
+    assert {"flat1", "flat2", "flat3"} - made == kept & {"flat1", "flat2", "flat3"}
+    assert {"three.onnx", "three.fixed.onnx"} == set(os.listdir(three_path.parent))
+
+
+def test_two_fixes_that_are_wrong_only_together_lose_the_later(monkeypatch, three_path) -> None:
+    judging(monkeypatch, lambda job: without({"flat2", "flat1"}, job))
+    patch = carry_out(plan(str(three_path)))
+    assert ["flat2", "flat3"] == [attempt.finding.node for attempt in patch.made]
+
+
+def test_when_every_fix_is_wrong_all_are_named_and_nothing_is_written(monkeypatch, three_path) -> None:
+    seen = judging(monkeypatch, bool)
+    with pytest.raises(PatchError) as error:
+        carry_out(plan(str(three_path)))
+    told = r"its outputs are 0\.5 apart, with the fix for [a-z-]+ at '(\w+)'"
+    assert ["flat2", "flat3"] == re.findall(told, str(error.value))
+    assert ["three.onnx"] == os.listdir(three_path.parent)
+    # Three fixes and one of them, then the other; that for flat1 is not made alone.
+    assert 3 == len(seen)
+
+
 def test_an_older_patch_stays_when_a_new_one_is_not_proven(monkeypatch, model_path) -> None:
     older = model_path.with_name("small.fixed.onnx")
     older.write_bytes(b"older")
@@ -93,7 +147,6 @@ def test_a_file_that_changes_meanwhile_is_not_replaced(monkeypatch, model_path) 
 
 
 def test_new_data_files_of_a_trial_go_with_it(monkeypatch, model_path, tmp_path) -> None:
-    onnx = pytest.importorskip("onnx")
     folder = tmp_path / "split"
     folder.mkdir()
     path = folder / "m.onnx"

@@ -20,7 +20,7 @@ from write_cases import read_at
 
 from archlint.errors import PatchError
 from archlint.formats.base import ModelFile
-from archlint.formats.onnx.write import assemble, pieces, write
+from archlint.formats.onnx.write import assemble, write
 from archlint.graph import (
     Made,
     Node,
@@ -121,7 +121,8 @@ def test_data_files_next_to_the_output_stay_and_new_tensors_go_to_one_of_their_o
     graph = read_at(file.path)
     write(file, graph, [doubled(graph)], str(tmp_path / "out.onnx"))
     assert before == (tmp_path / "weights.bin").read_bytes()
-    assert ["model.onnx", "out.onnx", "out.onnx.data", "weights.bin"] == names_in(tmp_path)
+    [data] = set(names_in(tmp_path)) - {"model.onnx", "out.onnx", "weights.bin"}
+    assert re.fullmatch(r"out\.\w{8}\.data", data)
     expected = 2 * weights_of(tmp_path / "model.onnx")["w"]
     np.testing.assert_array_equal(expected, weights_of(tmp_path / "out.onnx")["c/kernel"])
     onnx.checker.check_model(str(tmp_path / "out.onnx"))
@@ -219,7 +220,7 @@ def test_more_than_protobuf_holds_goes_to_a_data_file_or_is_refused(tmp_path, mo
     with pytest.raises(PatchError, match="larger than 2 GB"):
         write(file, graph, [TANH], str(tmp_path / "out.onnx"))
     write(file, graph, [doubled(graph)], str(tmp_path / "out.onnx"))
-    assert "out.onnx.data" in names_in(tmp_path)
+    assert 1 == len(list(tmp_path.glob("out.*.data")))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,8 @@ def test_new_data_may_be_read_by_whom_the_model_may(tmp_path):
     os.chmod(file.path, 0o644)
     graph = read_at(file.path)
     write(file, graph, [doubled(graph)], str(tmp_path / "out.onnx"))
-    assert 0o644 == os.stat(tmp_path / "out.onnx.data").st_mode & 0o777
+    [data] = tmp_path.glob("out.*.data")
+    assert 0o644 == os.stat(data).st_mode & 0o777
 
 
 def test_a_node_inside_a_function_is_refused(tmp_path):
@@ -406,6 +408,32 @@ def test_a_kill_at_any_step_leaves_the_old_file_or_the_new_one(tmp_path):
     assert {"Relu", "Tanh"} == seen
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+def test_a_kill_at_any_step_keeps_the_old_data_or_the_new_and_leaves_nothing_for_good(tmp_path):
+    seen = set()
+    for step in range(200):
+        folder = tmp_path / str(step)
+        file = external(folder)
+        graph = read_at(file.path)
+        wanted = weights_of(Path(file.path))["w"]
+        was_killed = killed_at(step, file, graph, doubled(graph))
+        found = weights_of(Path(file.path))
+        name = "c/kernel" if "c/kernel" in found else "w"
+        np.testing.assert_array_equal(wanted * (2 if name == "c/kernel" else 1), found[name])
+        left = {one.name for one in folder.glob("*.data")}
+        data = {left_ for left_ in left if left_ in Path(file.path).read_bytes().decode("latin1")}
+        seen.add((name, len(left), len(data)))
+        for one in folder.glob(".*"):
+            os.utime(one, (0, 0))
+        write(file_at(Path(file.path)), read_at(file.path), [], file.path)
+        assert sorted({"model.onnx", "weights.bin"} | data) == names_in(folder)
+        if not was_killed:
+            break
+    # The old model; the old one beside complete new data, a step before the new one; the new one.
+    assert {("w", 0, 0), ("w", 1, 0), ("c/kernel", 1, 1)} == seen
+    assert step > 10
+
+
 def test_a_stretch_of_a_stored_tensor_is_copied_from_where_it_lies(tmp_path):
     file = inline(tmp_path)
     graph = read_at(file.path)
@@ -426,9 +454,8 @@ def test_a_system_that_copies_only_in_part_gets_the_whole_file(most, tmp_path, m
     real = getattr(os, "copy_file_range", None)
     if real is None:
         pytest.skip("the system has no such call")
-    monkeypatch.setattr(pieces, "CHUNK_BYTES", 100)
     monkeypatch.setattr(
-        os, "copy_file_range", lambda a, b, n, at: real(a, b, min(n, most), at) if most else 0
+        os, "copy_file_range", lambda a, b, n, at, to: real(a, b, min(n, most), at, to) if most else 0
     )
     file = inline(tmp_path)
     write(file, read_at(file.path), [], str(tmp_path / "out.onnx"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from archlint.errors import PatchError
 from archlint.formats import patch
-from archlint.formats.base import ModelFile
+from archlint.formats.base import ModelFile, Prove
 from archlint.formats.onnx import read
 from archlint.formats.onnx.wire import File
 from archlint.formats.onnx.write.assemble import build
@@ -32,11 +32,19 @@ STORAGE = frozenset(
 """Metadata of an ONNX graph that says how it is stored; a patch may change it."""
 
 
-def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str) -> None:
+def write(
+    file: ModelFile,
+    graph: Graph,
+    edits: Sequence[Edit],
+    out: str,
+    prove: Prove | None = None,
+) -> None:
     """Writes ``apply(graph, edits)`` to ``out``, where ``graph`` is what was read from ``file``.
 
     Neither the original nor its data files are touched, unless ``out`` is the path of the original; then the
-    model is replaced, and the data files stay. Memory: the tensors that an edit computes, one at a time.
+    model is replaced, and the data files stay. New tensors beside it are in a data file of their own, whose
+    name no other has. ``prove`` sees the model before it is in its place. Memory: the tensors that an edit
+    computes, one at a time.
 
     Raises:
         PatchError: an edit cannot be said in ONNX or in the opset of the file, or what was written reads
@@ -48,30 +56,18 @@ def write(file: ModelFile, graph: Graph, edits: Sequence[Edit], out: str) -> Non
     check = patch.law(read, graph, edits, STORAGE - {OVERRIDABLE} if sealed else STORAGE)
     try:
         with open(file.path, "rb") as original, Beside(file.path, out) as beside:
-            _write(file, graph, edits, out, original.fileno(), beside, check)
+            beside.bring(graph)
+            source = File(original.fileno(), os.fstat(original.fileno()).st_size)
+
+            def fill(path: str) -> None:
+                data = patch.data_beside(path)
+                built = build(file.path, layout(file.path, source), graph, edits, os.path.basename(data))
+                if built.outside:
+                    with open(data, "xb") as target:
+                        built.write_data(target)
+                with open(path, "r+b") as target:
+                    write_pieces(built.pieces, original.fileno(), target)
+
+            patch.put(file, out, fill, check, prove)
     except OSError as error:
         raise PatchError(f"{error.filename or out}: {error.strerror}") from error
-
-
-def _write(
-    file: ModelFile,
-    graph: Graph,
-    edits: Sequence[Edit],
-    out: str,
-    descriptor: int,
-    beside: Beside,
-    check: Callable[[ModelFile], None],
-) -> None:
-    beside.bring(graph)
-    data = beside.fresh()
-    source = File(descriptor, os.fstat(descriptor).st_size)
-    built = build(file.path, layout(file.path, source), graph, edits, data)
-
-    def fill(path: str) -> None:
-        if built.outside:
-            with beside.new(data) as target:
-                built.write_data(target)
-        with open(path, "r+b") as target:
-            write_pieces(built.pieces, descriptor, target)
-
-    patch.put(file, out, fill, check)

@@ -1,4 +1,4 @@
-"""Data files beside a patched model: those it refers to come along, new ones are only ever added."""
+"""Data files beside a patched model: those it refers to come along."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from archlint.errors import PatchError
-from archlint.formats.onnx.write.pieces import CHUNK_BYTES, copy_range
+from archlint.formats.onnx.write.pieces import copy_range
 from archlint.formats.patch import temporary
+from archlint.formats.stretch import BLOCK_BYTES
 from archlint.graph import Graph
 
 
@@ -25,7 +26,6 @@ class Beside:
         self._path = path
         self._mode = stat.S_IMODE(os.stat(path).st_mode)
         self._folder = os.path.dirname(out) or "."
-        self._name = os.path.basename(out)
         self._added: list[str] = []
         self._folders: list[str] = []
 
@@ -47,19 +47,9 @@ class Beside:
         for location in locations if isinstance(locations, tuple) else ():
             self._bring(folder, str(location).split("/"))
 
-    def fresh(self) -> str:
-        """The name of a data file that does not exist yet."""
-        count = 0
-        while True:
-            name = f"{self._name}{f'_{count}' if count else ''}.data"
-            if not os.path.lexists(os.path.join(self._folder, name)):
-                return name
-            count += 1
-
     @contextmanager
-    def new(self, name: str) -> Iterator[BinaryIO]:
-        """A new data file, open; on the disk when the block ends."""
-        target = os.path.join(self._folder, name)
+    def _new(self, target: str) -> Iterator[BinaryIO]:
+        """A new data file, open; in its place and on the disk when the block ends."""
         with temporary(target) as path:
             with open(path, "r+b") as file:
                 yield file
@@ -100,7 +90,7 @@ class Beside:
             size = os.fstat(data.fileno()).st_size
             if size > shutil.disk_usage(at).free:
                 raise PatchError(f"{target}: there is no room for {size} bytes")
-            with self.new(os.path.relpath(target, self._folder)) as file:
+            with self._new(target) as file:
                 copy_range(data.fileno(), 0, size, file)
 
 
@@ -109,8 +99,8 @@ def _expect_same(data: BinaryIO, target: str) -> None:
         raise PatchError(f"{target}: it is in the way of a data file")
     with open(target, "rb") as other:
         while True:
-            chunk = data.read(CHUNK_BYTES)
-            if chunk != other.read(CHUNK_BYTES):
+            chunk = data.read(BLOCK_BYTES)
+            if chunk != other.read(BLOCK_BYTES):
                 raise PatchError(f"{target}: another data file has this name; choose another folder")
             if not chunk:
                 return
