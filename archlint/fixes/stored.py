@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archlint.errors import PatchError
 from archlint.graph import Array, Graph, Made, Node, Origin, Param, Shape
+from archlint.ops import attr
 
 if TYPE_CHECKING:
     from archlint.facts import Facts
@@ -30,6 +31,8 @@ def own_params(facts: Facts, node: Node, *roles: str) -> Mapping[str, Param]:
     """
     if node.attrs.get("time_distributed"):
         raise PatchError(f"'{node.name}' is called step by step")
+    if node.op == "Dense" and {"alpha", "beta"} & node.attrs.keys():
+        raise PatchError(f"'{node.name}' multiplies its weights by numbers of its own")
     half = next((one for one in _same_layer(facts.graph, node) if one.params != node.params), None)
     if half is not None:
         raise PatchError(f"'{node.name}' and '{half.name}' are one layer of the file")
@@ -71,6 +74,15 @@ def _everywhere(graph: Graph) -> Iterator[Node]:
         yield node
         for _, body in node.bodies:
             yield from _everywhere(body)
+
+
+def unscaled(node: Node) -> tuple[Node, float, float]:
+    """A dense layer without ONNX Gemm's factors, and the factors of its kernel and of its bias."""
+    alpha, beta = (attr(node, key) if node.op == "Dense" else 1.0 for key in ("alpha", "beta"))
+    if not isinstance(alpha, int | float) or not isinstance(beta, int | float):
+        raise PatchError(f"by what '{node.name}' multiplies its weights is not known")
+    attrs = {key: item for key, item in node.attrs.items() if key not in ("alpha", "beta")}
+    return replace(node, attrs=attrs), float(alpha), float(beta)
 
 
 class Names:

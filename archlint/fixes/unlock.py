@@ -32,7 +32,15 @@ from archlint.dataclass import dataclass
 from archlint.fixes import PatchError, rewrite
 from archlint.fixes.affine import Affine, affine_of
 from archlint.fixes.maps import FlatMap, acts_on_each, flat_map, only_reader
-from archlint.fixes.stored import Names, computed, is_onnx, kernel_of, own_params, rearranged
+from archlint.fixes.stored import (
+    Names,
+    computed,
+    is_onnx,
+    kernel_of,
+    own_params,
+    rearranged,
+    unscaled,
+)
 from archlint.graph import Array, Attr, Edit, Made, Node, Param, SetInput, Splice, TensorType
 from archlint.ops import attr, has_trait
 
@@ -124,7 +132,7 @@ def _chain(facts: Facts, dense: Node, source: FlatMap) -> tuple[Node, ...]:
 
 def _is_plain_dense(facts: Facts, node: Node) -> bool:
     try:
-        kernel_of(facts, node)
+        kernel_of(facts, unscaled(node)[0])
     except PatchError:
         return False
     shape = facts.in_shape(node)
@@ -232,7 +240,7 @@ class _Head:
         return replace(dense, name=other.name, outputs=other.outputs, origin=other.origin)
 
     def _conv(self, dense: Node, value: str, folded: tuple[Affine, ...], place: Node) -> Node:
-        kernel, bias = kernel_of(self.facts, dense)
+        kernel, bias = kernel_of(self.facts, unscaled(dense)[0])
         units = attr(dense, "units")
         if not isinstance(units, int) or self.facts.out_shape(dense) is None:
             raise PatchError(f"the units of '{dense.name}' are not known")
@@ -261,6 +269,7 @@ class _Head:
         self, dense: Node, kernel: Param, new: Param, folded: tuple[Affine, ...], first: bool
     ) -> Made:
         turned, onnx, source = bool(dense.attrs.get("kernel_transposed")), self.onnx, self.source
+        _, alpha, _ = unscaled(dense)
 
         def arrange(stored: Array) -> Array:
             rows = stored.T if turned else stored
@@ -270,11 +279,11 @@ class _Head:
             axes = len(source.spatial)
             return parts.transpose(axes + 1, axes, *range(axes)) if onnx else parts
 
-        if not folded:
+        if not folded and alpha == 1:
             return rearranged(new, kernel, arrange)
 
         def scaled(stored: Array, *rest: Array) -> Array:
-            rows = stored.T if turned else stored
+            rows = alpha * (stored.T if turned else stored)
             for gain, _ in _split(folded, rest):
                 rows = rows * gain[:, None]
             return arrange(rows.T if turned else rows)
@@ -291,7 +300,8 @@ class _Head:
         folded: tuple[Affine, ...],
     ) -> Param | None:
         """The bias, as it is when the file already has it so; with what batch norms before it add."""
-        if not folded:
+        _, alpha, beta = unscaled(dense)
+        if not folded and beta == 1:
             if bias is None or (bias.shape == (units,) and node.origin.address == dense.origin.address):
                 return bias
             new = self.names.param(node, "bias", (units,), bias)
@@ -301,8 +311,8 @@ class _Head:
         turned = bool(dense.attrs.get("kernel_transposed"))
 
         def shifted(stored: Array, *rest: Array) -> Array:
-            rows = stored.T if turned else stored
-            total = rest[0].reshape(-1) if bias is not None else 0.0
+            rows = alpha * (stored.T if turned else stored)
+            total = beta * rest[0].reshape(-1) if bias is not None else 0.0
             for gain, offset in _split(folded, rest if bias is None else rest[1:]):
                 total = total + offset @ rows
                 rows = rows * gain[:, None]

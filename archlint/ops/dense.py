@@ -300,7 +300,7 @@ OPS = table(
     Op(
         "Dense",
         _dense,
-        {"units": None, "use_bias": True, "axis": -1, **KERNEL_START},
+        {"units": None, "use_bias": True, "axis": -1, "alpha": 1.0, "beta": 1.0, **KERNEL_START},
         _dense_macs,
         _dense_weights,
         _LEARNED,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 ORDERS = ("torch", "torch-matmul", "tf2onnx", "tf2onnx-relu", "channels-last")
-"""Flatten of NCHW into Gemm transB=1 or MatMul; transposed to NHWC first; a map that is NHWC as it comes."""
+"""Flatten of NCHW into Gemm transB=1, some with alpha and beta, or MatMul; transposed to NHWC first; a map
+that is NHWC as it comes."""
 
 _ACTIVATIONS = ("Relu", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Softplus", None)
 _BETWEEN = ("", "norm", "drop", "Relu", "norm drop", "drop norm", "Relu norm", "norm Tanh")
@@ -93,7 +94,8 @@ def _layers(draw, make, value, size, order):
         bias = draw(st.booleans())
         if order == "torch":
             extra = [make.weights(units)] if bias else []
-            value = make.add("Gemm", value, make.weights(units, size), *extra, transB=1)
+            factors = draw(st.sampled_from(({}, {}, {"alpha": 0.5}, {"alpha": 2.0, "beta": 0.25})))
+            value = make.add("Gemm", value, make.weights(units, size), *extra, transB=1, **factors)
         else:
             value = make.add("MatMul", value, make.weights(size, units))
             value = make.add("Add", value, make.weights(units)) if bias else value

@@ -57,11 +57,17 @@ CASES: dict[str, tuple[list[onnx.NodeProto], list[onnx.ValueInfoProto], list[Ten
         [stored("w", 3, 8), stored("b", 3)],
         ["Dense(x) units=3 kernel_transposed=true"],
     ),
-    "gemm that scales stays gemm": (
-        [n("Gemm", ["x", "w"], ["y"], alpha=0.5)],
+    "gemm that scales": (
+        [n("Gemm", ["x", "w", "b"], ["y"], alpha=0.5, beta=2.0)],
+        [VECTOR],
+        [W, stored("b", 3)],
+        ["Dense(x) units=3 alpha=0.5 beta=2.0"],
+    ),
+    "gemm that scales a bias which it has not": (
+        [n("Gemm", ["x", "w"], ["y"], alpha=0.5, beta=2.0)],
         [VECTOR],
         [W],
-        ["Gemm(x, w) alpha=0.5"],
+        ["Dense(x) units=3 use_bias=false alpha=0.5"],
     ),
     "convolution and a bias after it": (
         [n("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]), n("Add", ["c", "b"], ["y"])],

@@ -106,6 +106,7 @@ ROWS = [
     ("Dense(x) units=3 | kernel float32[10,3], bias float32[3]", "N,10", 0),
     ("Dense(x) units=3 kernel_transposed=true | kernel float32[3,10], bias float32[3]", "N,10", 0),
     ("Dense(x) units=3 use_bias=false | kernel float32[10,3]", "N,10", 0),
+    ("Dense(x) units=3 alpha=0.5 beta=2.0 | kernel float32[10,3], bias float32[3]", "N,10", 0),
     ("Dense(x) units=3 use_bias=false kernel_transposed=true | kernel float32[3,10]", "N,10", 0),
     ("Dense(x) units=3 | kernel float32[10,3], bias float32[3]", "N,5,10", 0),
     ("Dense(x) units=3 kernel_transposed=true | kernel float32[3,10], bias float32[3]", "N,5,10", 0),

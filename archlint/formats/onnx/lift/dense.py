@@ -1,7 +1,9 @@
 """Products with a stored matrix are dense layers, and a stored vector added to them is their bias.
 
 before: ``t = MatMul(x, w)``, ``y = Add(t, b)``; after: ``y = Dense(x) units=10 | kernel, bias``
-before: ``y = Gemm(x, w, b) transB=1``; after: ``y = Dense(x) units=10 kernel_transposed=true | kernel, bias``
+before: ``y = Gemm(x, w, b) transB=1``
+after: ``y = Dense(x) units=10 kernel_transposed=true | kernel, bias``;
+the factors alpha of the product and beta of the bias stay attributes
 
 before: ``Reshape(Dense(Reshape(x, [-1, 8])), [N, 5, 16])``; after: ``Dense(x)``
 
@@ -11,11 +13,15 @@ called what the file calls the product.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from archlint.formats.onnx.lift.bench import Bench, Held
 from archlint.formats.onnx.lift.weights import param_of
 from archlint.graph import Attr, Node
+
+NO_FACTORS: Mapping[str, Attr] = MappingProxyType({})
 
 
 def lift(bench: Bench) -> None:
@@ -33,11 +39,8 @@ def lift(bench: Bench) -> None:
 
 
 def _gemm(bench: Bench, node: Node) -> None:
-    plain = all(
-        node.attrs.get(key) in (None, value) for key, value in (("transA", 0), ("alpha", 1.0), ("beta", 1.0))
-    )
     kernel = bench.held(node.inputs[1]) if len(node.inputs) > 1 else None
-    if not plain or kernel is None or kernel.shape is None or len(kernel.shape) != 2:
+    if node.attrs.get("transA") or kernel is None or kernel.shape is None or len(kernel.shape) != 2:
         return
     turned = bool(node.attrs.get("transB"))
     units = kernel.shape[0 if turned else 1]
@@ -46,13 +49,26 @@ def _gemm(bench: Bench, node: Node) -> None:
         bias = bench.held(node.inputs[2])
         if bias is None or not _is_vector(bias, units):
             return
-    _dense(bench, node, kernel, units, bias, turned != kernel.transposed)
+    factors = {
+        key: item
+        for key, given in (("alpha", True), ("beta", bias is not None))
+        if given and (item := node.attrs.get(key)) not in (None, 1.0)
+    }
+    _dense(bench, node, kernel, units, bias, turned != kernel.transposed, factors)
 
 
-def _dense(bench: Bench, node: Node, kernel: Held, units: Attr, bias: Held | None, transposed: bool) -> None:
+def _dense(
+    bench: Bench,
+    node: Node,
+    kernel: Held,
+    units: Attr,
+    bias: Held | None,
+    transposed: bool,
+    factors: Mapping[str, Attr] = NO_FACTORS,
+) -> None:
     if not isinstance(units, int):
         return
-    attrs: dict[str, Attr] = {"units": units, "use_bias": bias is not None}
+    attrs: dict[str, Attr] = {"units": units, "use_bias": bias is not None, **factors}
     if transposed:
         attrs["kernel_transposed"] = True
     params = [param_of(kernel, "kernel")]

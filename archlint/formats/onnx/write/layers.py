@@ -115,13 +115,16 @@ def _global_pool(native: Native) -> None:
 
 def _dense(native: Native) -> None:
     """Gemm on matrices, else a product and a sum."""
-    native.plain("units", "use_bias", "kernel_transposed")
+    native.plain("units", "use_bias", "kernel_transposed", "alpha", "beta")
+    factors = {key: float(native.number(key)) for key in ("alpha", "beta") if key in native.node.attrs}
     node, transposed = native.node, bool(native.setting("kernel_transposed"))
     source, kernel, bias = node.inputs[0], native.needed("kernel"), native.param("bias")
     shape = native.tensors.get(source, UNKNOWN).shape
     if shape is not None and len(shape) == 2 and (bias or native.opset >= _GEMM_WITHOUT_BIAS):
-        native.add("Gemm", (source, kernel, bias), node.outputs, {"transB": int(transposed)}, True)
+        native.add("Gemm", (source, kernel, bias), node.outputs, {"transB": int(transposed), **factors}, True)
         return
+    if factors:
+        raise native.refuse("only Gemm multiplies its weights by a number, and only for matrices")
     if transposed:
         turned = native.fresh("turned")
         native.add("Transpose", (kernel,), (turned,), {"perm": (1, 0)})
