@@ -504,3 +504,16 @@ def test_a_weight_that_is_stored_as_another_type_is_not_taken_as_it_lies(tmp_pat
     edit = Splice(frozenset({"c"}), (graph.by_name["c"],))
     with pytest.raises(PatchError, match="stored in another type"):
         write(file, graph, [edit], str(tmp_path / "out.onnx"))
+
+
+def test_a_tensor_that_is_only_reshaped_stays_in_the_data_file_where_it_lies(tmp_path):
+    file = external(tmp_path)
+    graph = read_at(file.path)
+    edit = doubled(graph)
+    as_it_is = Splice(edit.removed, edit.added, tensors={"c/kernel": Made(("w",), lambda w: w)})
+    write(file, graph, [as_it_is], str(tmp_path / "out.onnx"))
+    assert ["model.onnx", "out.onnx", "weights.bin"] == names_in(tmp_path)
+    np.testing.assert_array_equal(
+        weights_of(tmp_path / "model.onnx")["w"], weights_of(tmp_path / "out.onnx")["c/kernel"]
+    )
+    onnx.checker.check_model(str(tmp_path / "out.onnx"))

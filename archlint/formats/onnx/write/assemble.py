@@ -37,11 +37,11 @@ _INPUTS_TOO = 4
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What to write: the pieces of the model file, and the new tensors that go to a data file, in order."""
+    """What to write: the pieces of the model file, and the new tensors that go to its data file, in order."""
 
     pieces: Sequence[Piece]
     contents: Contents
-    outside: Mapping[str, int]
+    outside: Sequence[str]
 
     def write_data(self, out: BinaryIO) -> None:
         """Writes the contents of the data file."""
@@ -49,10 +49,15 @@ class Build:
             self.contents.write(name, out)
 
 
+Places = Mapping[str, tuple[str, int]]
+"""New tensor → data file and offset of its contents."""
+
+
 def build(path: str, place: Layout, graph: Graph, edits: Sequence[Edit], location: str) -> Build:
     """What to write for a file that was read as ``graph``; ``location`` is the name of a data file to add.
 
-    New tensors go to the data file if the model has others already, or would grow beyond what protobuf reads.
+    New tensors go to the data file if the model has others already, or would grow beyond what protobuf reads;
+    those that lie in a data file of the model as they are stay there.
 
     Raises:
         PatchError: it cannot be said in ONNX, or in this opset.
@@ -66,28 +71,30 @@ def build(path: str, place: Layout, graph: Graph, edits: Sequence[Edit], locatio
     sealed = any(isinstance(edit, Seal) for edit in edits)
     types = Declarations(place, planned, graph, target, before, after, sealed)
     declared = dict(types.pieces())
-    outside = _offsets(contents) if "external_data" in graph.metadata else {}
-    pieces = _file(place, planned, contents, declared, outside, location)
+    places = _places(contents, location) if "external_data" in graph.metadata else {}
+    pieces = _file(place, planned, contents, declared, places)
     if _size(pieces) > LARGEST_FILE_BYTES:
-        outside = _offsets(contents)
-        pieces = _file(place, planned, contents, declared, outside, location)
+        places = _places(contents, location)
+        pieces = _file(place, planned, contents, declared, places)
     if _size(pieces) > LARGEST_FILE_BYTES:
         raise PatchError("ONNX: the file would be larger than 2 GB; save the model with external data first")
-    return Build(pieces, contents, outside)
+    return Build(pieces, contents, [name for name, (file, _) in places.items() if file == location])
 
 
 def _size(pieces: Sequence[Piece]) -> int:
     return sum(piece.size for piece in pieces)
 
 
-def _offsets(contents: Contents) -> dict[str, int]:
-    """Where each new tensor that is not small begins in a data file."""
-    found: dict[str, int] = {}
+def _places(contents: Contents, location: str) -> Places:
+    """Where each new tensor that is not small lies: where it is already, or in the data file to add."""
+    found: dict[str, tuple[str, int]] = {}
     at = 0
     for name, result in contents.results.items():
-        if result.size_bytes >= SMALL_BYTES:
-            found[name] = at
-            at += result.size_bytes
+        if result.size_bytes < SMALL_BYTES:
+            continue
+        held = contents.held(name)
+        found[name] = held or (location, at)
+        at += 0 if held else result.size_bytes
     return found
 
 
@@ -96,15 +103,14 @@ def _file(
     planned: Plan,
     contents: Contents,
     declared: Mapping[Span, list[Piece]],
-    outside: Mapping[str, int],
-    location: str,
+    places: Places,
 ) -> list[Piece]:
     graph = list(_old_fields(place, planned, declared))
     for proto in planned.constants:
         graph += field(INITIALIZER, [Written(proto.SerializeToString())])
     for name in contents.results:
-        at = outside.get(name)
-        graph += contents.inline(name) if at is None else contents.outside(name, location, at)
+        at = places.get(name)
+        graph += contents.inline(name) if at is None else contents.outside(name, *at)
     if place.raw.ir_version < _INPUTS_TOO:
         graph += _as_inputs(planned, contents)
     around: list[Piece] = [whole(span) for span in place.around]

@@ -71,6 +71,19 @@ class Contents:
         result = self.results[name]
         return field(INITIALIZER, [Written(_head(result.param, location, offset, result.size_bytes))])
 
+    def held(self, name: str) -> tuple[str, int] | None:
+        """Data file and offset of a new tensor that lies in a data file of the model as it is."""
+        locations = {
+            os.path.abspath(self._beside(item.external[0])): item.external[0]
+            for item, _ in self._stored.values()
+            if item.external is not None
+        }
+        path, offset = _lies_in(self._array(name, (), fresh=True)) or ("", 0)
+        return (locations[path], offset) if path in locations else None
+
+    def _beside(self, location: str) -> str:
+        return os.path.join(os.path.dirname(self._path), *location.split("/"))
+
     def write(self, name: str, out: BinaryIO) -> None:
         """Writes the contents of a new tensor, little-endian and in row order."""
         array = self._array(name, (), fresh=True)
@@ -118,7 +131,7 @@ class Contents:
         location, offset, length = stored.external or ("", "", "")
         if set(external_metadata(self._path, [stored])) != {"external_data"}:
             raise PatchError(f"ONNX: the contents of '{stored.name}' are not to be had in '{location}'")
-        path = os.path.join(os.path.dirname(self._path), *location.split("/"))
+        path = self._beside(location)
         first = int(offset or 0)
         return _mapped(path, stored, first, int(length) if length else os.path.getsize(path) - first)
 
