@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import accumulate
-from math import prod
+from math import gcd, prod
 from operator import mul
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,17 @@ if TYPE_CHECKING:
     from archlint.facts import Facts
 
 
+_ONE = (1, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Rows on the first axis for each sample, and the first reshape that made it another number than 1."""
+    """Rows on the first axis for each sample, and the first reshape that made it another number than 1.
 
-    each: Fraction
+    ``each`` is a fraction in lowest terms; importing ``fractions`` is a twentieth of a short run (measured).
+    """
+
+    each: tuple[int, int]
     torn: Node | None = None
 
 
@@ -39,7 +44,7 @@ class _Rows:
 )
 def torn_samples(facts: Facts) -> Iterator[Match | Unsure]:
     """Reshapes whose rows end in the midst of a sample's axes, and after which no batch comes back."""
-    rows: dict[str, _Rows | None] = {name: _Rows(Fraction(1)) for name, _ in facts.graph.inputs}
+    rows: dict[str, _Rows | None] = {name: _Rows(_ONE) for name, _ in facts.graph.inputs}
     for node in facts.graph.nodes:
         made = _after(facts, node, rows)
         for value in node.outputs:
@@ -47,21 +52,26 @@ def torn_samples(facts: Facts) -> Iterator[Match | Unsure]:
     told: set[str] = set()
     for value in facts.graph.outputs:
         found = rows.get(value)
-        if found is None or found.each == 1 or found.torn is None or found.torn.name in told:
+        if found is None or found.each == _ONE or found.torn is None or found.torn.name in told:
             continue
         told.add(found.torn.name)
         before, after = _sample(facts.in_shape(found.torn)), _sample(facts.out_shape(found.torn))
         if before is None or after is None:
             continue
-        each = Fraction(prod(before), prod(after))
+        rows_each, parts = _ratio(prod(before), prod(after))
         values: dict[str, Attr] = {
             "numbers": prod(before),
             "row": prod(after),
             "shape": before,
-            "rows": each.numerator if each.denominator == 1 else None,
+            "rows": rows_each if parts == 1 else None,
             "output": value,
         }
         yield Match({"reshape": found.torn}, values)
+
+
+def _ratio(above: int, below: int) -> tuple[int, int]:
+    shared = gcd(above, below)
+    return above // shared, below // shared
 
 
 def _sample(shape: Shape) -> tuple[int, ...] | None:
@@ -87,10 +97,10 @@ def _reshaped(facts: Facts, node: Node, first: _Rows) -> _Rows | None:
     before, after = _sample(facts.in_shape(node)), _sample(facts.out_shape(node))
     if before is None or after is None:
         return None
-    each = first.each * Fraction(prod(before), prod(after))
-    if each == 1:
+    each = _ratio(first.each[0] * prod(before), first.each[1] * prod(after))
+    if each == _ONE:
         return _Rows(each)
-    torn = first.torn or (node if first.each == 1 and not _keeps_together(before, after) else None)
+    torn = first.torn or (node if first.each == _ONE and not _keeps_together(before, after) else None)
     return _Rows(each, torn)
 
 

@@ -91,7 +91,6 @@ def fix(
     from archlint.api import is_as_bad
     from archlint.fixing import carry_out, plan
     from archlint.reporters import View
-    from archlint.reporters.diff import render_diff
     from archlint.reporters.patch import render_patch
 
     settings = source.settings().overruled(target=words(target), fail_on=fail_on, weights=weights)
@@ -108,6 +107,8 @@ def fix(
     )
     view = View(colour=wants_colour(sys.stdout), detail=-quiet)
     if diff:
+        from archlint.reporters.diff import render_diff
+
         render_patch(planned.patch, sys.stdout, view)
         render_diff(planned.before, planned.after_at_old_size, planned.after.graph, sys.stdout, view)
         return int(bool(planned.patch.made))

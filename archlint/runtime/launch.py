@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archlint.dataclass import dataclass
 from archlint.runtime.feeds import Job
+
+if TYPE_CHECKING:
+    import subprocess
 
 SECONDS = 600
 """Longest that a comparison may take; VGG16 at three sizes takes about 20 s on two cores."""
@@ -58,6 +60,9 @@ def runtime_name(format_: str) -> str:
 
 def verdict_on(job: Job, seconds: float = SECONDS) -> Verdict:
     """What running both models showed, in a process of its own of bounded time and memory."""
+    import subprocess
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="archlint-") as folder:
         answer = os.path.join(folder, "answer.json")
         memory = MEMORY_BYTES + WEIGHT_BYTES * job.weights
