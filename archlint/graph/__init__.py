@@ -16,6 +16,7 @@ from archlint.graph.edits import (
 )
 from archlint.graph.text import parse, render
 from archlint.graph.types import (
+    MAX_ELEMENTS,
     Attr,
     Dim,
     Graph,
@@ -32,6 +33,7 @@ from archlint.graph.validate import validate
 from archlint.graph.weights import Array, Mismatch, Weights
 
 __all__ = [
+    "MAX_ELEMENTS",
     "OVERRIDABLE",
     "Array",
     "Attr",

@@ -26,6 +26,10 @@ class TensorType:
     shape: Shape = None
 
 
+MAX_ELEMENTS = 2**62
+"""Most elements of a tensor; above it a shape from a damaged file is no shape, and no float holds it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Param:
     """One stored tensor that a node uses. Params of the same name are the same storage, counted once.
@@ -43,7 +47,7 @@ class Param:
 
     @property
     def size(self) -> int | None:
-        """Number of elements; None when a dimension is unknown."""
+        """Number of elements; None when a dimension is unknown, or when they are more than any file holds."""
         if self.shape is None:
             return None
         total = 1
@@ -51,7 +55,7 @@ class Param:
             if not isinstance(dim, int):
                 return None
             total *= dim
-        return total
+        return total if abs(total) <= MAX_ELEMENTS else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import prod
 
-from archlint.graph import Attr, Dim, Shape
+from archlint.graph import MAX_ELEMENTS, Attr, Dim, Shape
 
 
 def axis_of(axis: int | None, rank: int) -> int | None:
@@ -35,9 +35,10 @@ def known(dims: Iterable[Dim]) -> tuple[int, ...] | None:
 
 
 def size(shape: Shape) -> int | None:
-    """Number of elements; None when a dim is not a number."""
+    """Number of elements; None when a dim is not a number, or when no tensor has as many."""
     numbers = None if shape is None else known(shape)
-    return None if numbers is None else prod(numbers)
+    total = None if numbers is None else prod(numbers)
+    return None if total is None or abs(total) > MAX_ELEMENTS else total
 
 
 def per_sample(shape: Shape) -> int | None:

@@ -26,6 +26,7 @@ ACTIVATIONS: Mapping[str, tuple[str, Mapping[str, Attr]]] = {
     "linear": ("Identity", {}),
     "log_sigmoid": ("LogSigmoid", {}),
     "log_softmax": ("LogSoftmax", {"axis": -1}),
+    "log_softmax_v2": ("LogSoftmax", {"axis": -1}),
     "mish": ("Mish", {}),
     "relu": ("Relu", {}),
     "relu6": ("Relu", {"max_value": 6.0}),

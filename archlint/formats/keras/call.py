@@ -185,7 +185,11 @@ def translate(call: Call) -> list[Val]:
 
             return translation.apply(call)
         translator = None if layer.custom else layers.LAYERS.get(RENAMED.get(layer.cls, layer.cls))
-        return call.unknown() if translator is None else translator(call)
+        if translator is None:
+            return call.unknown()
+        if not call.all_inputs():
+            raise layer.raw.error(f"the layer '{layer.name}' is called without a value to work on")
+        return translator(call)
     finally:
         call.builder.leave()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from archlint.formats.onnx.records import Stored
 from archlint.formats.onnx.wire import BYTES, FIXED32, FIXED64, VARINT, MalformedError, Source
+from archlint.graph import MAX_ELEMENTS
 
 MAX_VALUES = 64
 """Most elements whose contents are kept (``graph.Param.value``)."""
@@ -170,7 +171,7 @@ def _stored(
         stated = size * (struct.calcsize(code) if code else 1)
         there = sum(b - a for tag, a, b in content if tag & 7 == BYTES)
         if stated > HOLLOW_RATIO * there and len(content) < MAX_VALUES:
-            return Stored(name, dtype, shape, short=True, hollow=(stated, there))
+            return Stored(name, dtype, shape, short=True, hollow=(min(stated, MAX_ELEMENTS), there))
     raw = [(a, b) for tag, a, b in content if tag == _RAW << 3 | BYTES]
     if raw and code:
         a, b = raw[-1]

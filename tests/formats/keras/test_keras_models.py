@@ -329,3 +329,15 @@ def test_merge_of_keras_1_is_the_op_of_its_mode(mode: str, tmp_path: Path) -> No
     merge |= {"class_name": "Merge", "inbound_nodes": [[["a", 0, 0], ["b", 0, 0]]]}
     graph = _graph(_functional(_dense("a", "x"), _dense("b", "x"), merge, output="m"), tmp_path)
     assert MERGED[mode] == (graph.nodes[-1].op, infer(graph)["m"].shape)
+
+
+def test_a_layer_that_is_called_on_nothing_is_named(tmp_path: Path) -> None:
+    relu = {"class_name": "ReLU", "name": "relu", "config": {"name": "relu", "trainable": True}}
+    relu["inbound_nodes"] = [{"args": [], "kwargs": {}}]  # type: ignore[assignment]  # a list among texts
+    assert "'relu' is called without a value" in _error(_functional(relu, output="relu"), tmp_path)
+
+
+def test_an_op_that_reads_nothing_is_unknown(tmp_path: Path) -> None:
+    """As Keras 2.12 wrote tf.einsum: the equation alone."""
+    graph = _graph(_functional(_op("sum", "Relu", []), output="sum"), tmp_path)
+    assert ["Unknown"] == [node.op for node in graph.nodes]

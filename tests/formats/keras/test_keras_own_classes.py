@@ -112,3 +112,52 @@ def test_a_loss_of_a_package_is_called_without_it(tmp_path: Path) -> None:
     assert training.optimizer is not None
     assert [("Huber", True)] == [(found.name, found.custom) for found in training.losses]
     assert ("lamb", False) == (training.optimizer.name, training.optimizer.custom)
+
+
+def _keras_2(*layers: dict[str, Any], output: str, shape: list[int | None]) -> dict[str, Any]:
+    start = {"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": shape}}
+    rows = [{**layer, "name": layer["config"]["name"]} for layer in (start, *layers)]
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [[output, 0, 0]]}
+    model = {"class_name": "Functional", "config": {"name": "m", "layers": rows, **ends}}
+    return {**model, "keras_version": "2.12.0"}
+
+
+def test_batch_renormalisation_keeps_three_more_statistics(tmp_path: Path) -> None:
+    norm = {"name": "norm", "axis": -1, "renorm": True}
+    layer = {"class_name": "BatchNormalization", "config": norm, "inbound_nodes": [[["x", 0, 0, {}]]]}
+    (node,) = _read(_keras_2(layer, output="norm", shape=[None, 6]), tmp_path).nodes
+    assert 7 * 6 == sum(param.size or 0 for param in node.params)
+    assert 2 * 6 == sum(param.size or 0 for param in node.params if param.trainable)
+
+
+def test_a_locally_connected_layer_has_a_kernel_per_position(tmp_path: Path) -> None:
+    config = {"name": "local", "filters": 4, "kernel_size": [3, 3], "strides": [1, 1], "padding": "valid"}
+    layer = {"class_name": "LocallyConnected2D", "config": config, "inbound_nodes": [[["x", 0, 0, {}]]]}
+    graph = _read(_keras_2(layer, output="local", shape=[None, 12, 10, 3]), tmp_path)
+    assert (None, 10, 8, 4) == (None, *(infer(graph)["local"].shape or ())[1:])
+    assert 8960 == Facts(graph, 1).params  # by Keras 2.12
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "shape"),
+    [
+        ("compat.v1.pad", {"paddings": [[0, 0], [1, 2], [0, 0]], "mode": "CONSTANT"}, (9, 8)),
+        ("math.top_k", {"k": 3}, (6, 3)),
+        ("compat.v1.norm", {"ord": "euclidean", "axis": -1, "keepdims": None}, (6,)),
+    ],
+)
+def test_functions_of_tensorflow_1_are_known(
+    function: str, settings: dict[str, Any], shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    config = {"name": "f", "trainable": True, "function": function}
+    layer = {"class_name": "TFOpLambda", "config": config, "inbound_nodes": [["x", 0, 0, settings]]}
+    graph = _read(_keras_2(layer, output="f", shape=[None, 6, 8]), tmp_path)
+    assert ("N", *shape) == infer(graph)["f"].shape
+
+
+def test_where_reads_a_number_by_its_name_in_tensorflow(tmp_path: Path) -> None:
+    config = {"name": "f", "trainable": True, "function": "where"}
+    reads = ["x", 0, 0, {"x": ["x", 0, 0], "y": 0.0}]
+    layer = {"class_name": "TFOpLambda", "config": config, "inbound_nodes": [reads]}
+    graph = _read(_keras_2(layer, output="f", shape=[None, 6, 8]), tmp_path)
+    assert ["Constant", "Where"] == [node.op for node in graph.nodes]

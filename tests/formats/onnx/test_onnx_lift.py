@@ -29,6 +29,13 @@ LAYER_NORM = [
     n("Add", ["hg", "b"], ["y"]),
 ]
 LAYER_NORM_WEIGHTS = [scalar("two", 2), scalar("eps", 1e-5), stored("g", 8), stored("b", 8)]
+RMS = [
+    n("Pow", ["x", "two"], ["x2"]),
+    n("ReduceMean", ["x2"], ["var"], axes=[-1]),
+    n("Add", ["var", "eps"], ["ve"]),
+    n("Sqrt", ["ve"], ["s"]),
+    n("Reciprocal", ["s"], ["k"]),
+]
 HALVES = [scalar("half", 0.5), scalar("one", 1), scalar("root2", sqrt(2))]
 SHAPE = n("Shape", ["x"], ["s"])
 
@@ -375,6 +382,107 @@ CASES: dict[str, tuple[list[onnx.NodeProto], list[onnx.ValueInfoProto], list[Ten
             "Softmax(s) axis=3",
             "Transpose(p) perm=(0,1,3,2)",
             "MatMul(pt, v)",
+        ],
+    ),
+    "attention that puts zeros where all is masked": (
+        [
+            n("Transpose", ["k"], ["kt"], perm=[0, 1, 3, 2]),
+            n("MatMul", ["q", "kt"], ["s"]),
+            n("Add", ["s", "mask"], ["a"]),
+            n("Softmax", ["a"], ["p"]),
+            n("IsNaN", ["p"], ["none"]),
+            n("Where", ["none", "zero", "p"], ["w"]),
+            n("MatMul", ["w", "v"], ["y"]),
+        ],
+        [*HEADS, value("mask", 5, 5)],
+        [scalar("zero", 0)],
+        ["Attention(q, k, v, mask) scale=1.0"],
+    ),
+    "attention with a bias and a mask": (
+        [
+            n("Transpose", ["k"], ["kt"], perm=[0, 1, 3, 2]),
+            n("MatMul", ["q", "kt"], ["s"]),
+            n("Add", ["s", "bias"], ["b"]),
+            n("Add", ["b", "mask"], ["a"]),
+            n("Softmax", ["a"], ["p"]),
+            n("MatMul", ["p", "v"], ["y"]),
+        ],
+        [*HEADS, value("bias", 5, 5), value("mask", 5, 5)],
+        [],
+        ["Add(bias, mask)", "Attention(q, k, v, a) scale=1.0"],
+    ),
+    "a bias that is added under a mask that chooses is not one input": (
+        [
+            n("Transpose", ["k"], ["kt"], perm=[0, 1, 3, 2]),
+            n("MatMul", ["q", "kt"], ["s"]),
+            n("Add", ["s", "bias"], ["b"]),
+            n("Where", ["mask", "b", "low"], ["a"]),
+            n("Softmax", ["a"], ["p"]),
+            n("MatMul", ["p", "v"], ["y"]),
+        ],
+        [*HEADS, value("bias", 5, 5), value("mask", 5, 5, dtype=TensorProto.BOOL)],
+        [scalar("low", -1e9)],
+        [
+            "Transpose(k) perm=(0,1,3,2)",
+            "MatMul(q, kt)",
+            "Add(s, bias)",
+            "Where(mask, b, low)",
+            "Softmax(a)",
+            "MatMul(p, v)",
+        ],
+    ),
+    "attention that merges heads for the product": (
+        [
+            n("Transpose", ["k"], ["kt"], perm=[0, 2, 1]),
+            n("MatMul", ["q", "kt"], ["s"]),
+            n("Reshape", ["s", "four"], ["r"]),
+            n("Add", ["r", "mask"], ["a"]),
+            n("Reshape", ["a", "three"], ["f"]),
+            n("Softmax", ["f"], ["p"]),
+            n("MatMul", ["p", "v"], ["y"]),
+        ],
+        [*(value(name, 6, 5, 4) for name in "qkv"), value("mask", 5, 5)],
+        [integers("four", 3, 2, 5, 5), integers("three", 6, 5, 5)],
+        ["Attention(q, k, v, mask) scale=1.0 layout=btd"],
+    ),
+    "attention with a soft cap": (
+        [
+            n("Transpose", ["k"], ["kt"], perm=[0, 1, 3, 2]),
+            n("MatMul", ["q", "kt"], ["s"]),
+            n("Mul", ["s", "half"], ["h"]),
+            n("Div", ["h", "cap"], ["d"]),
+            n("Tanh", ["d"], ["t"]),
+            n("Mul", ["t", "cap"], ["c"]),
+            n("Softmax", ["c"], ["p"]),
+            n("MatMul", ["p", "v"], ["y"]),
+        ],
+        HEADS,
+        [scalar("half", 0.5), scalar("cap", 50)],
+        ["Attention(q, k, v) scale=0.5 softcap=50.0"],
+    ),
+    "root mean square norm": (
+        [*RMS, n("Mul", ["x", "k"], ["h"]), n("Mul", ["g", "h"], ["y"])],
+        [TOKENS],
+        LAYER_NORM_WEIGHTS[:3],
+        ["RMSNormalization(x) epsilon=1e-05"],
+    ),
+    "root mean square norm with a gain that is computed": (
+        [*RMS, n("Mul", ["x", "k"], ["h"]), n("Mul", ["h", "gain"], ["y"])],
+        [TOKENS, value("gain", 8)],
+        LAYER_NORM_WEIGHTS[:2],
+        ["RMSNormalization(x) epsilon=1e-05 scale=false", "Mul(h, gain)"],
+    ),
+    "the root of another value's mean is no norm of this one": (
+        [*RMS, n("Mul", ["z", "k"], ["y"])],
+        [TOKENS, value("z", "N", 5, 8)],
+        LAYER_NORM_WEIGHTS[:2],
+        [
+            "Pow(x, two)",
+            "ReduceMean(x2) axes=(-1)",
+            "Add(var, eps)",
+            "Sqrt(ve)",
+            "Reciprocal(s)",
+            "Mul(z, k)",
         ],
     ),
     "softsign": (

@@ -7,7 +7,8 @@ from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, Translator
 from archlint.formats.keras.policies import as_stored
 from archlint.formats.keras.start import kernel_start
-from archlint.graph import Attr, Dim
+from archlint.graph import Attr, Dim, Param, Shape, TensorType
+from archlint.ops.dims import product, window_length
 
 PADDINGS = ("valid", "same", "causal")
 """Words for the padding of a sliding layer. Source: keras/src/ops/operation_utils.py."""
@@ -117,7 +118,41 @@ def separable(rank: int) -> Translator:
     return translator
 
 
+def local(rank: int) -> Translator:
+    """LocallyConnected1D and 2D of Keras 2: Unknown, with the shape of a Conv and a kernel per position.
+
+    Source: keras/layers/locally_connected of Keras 2.15; kernels by ``implementation``, 1 unless stated.
+    """
+
+    def translator(call: Call) -> list[Val]:
+        config, shape = call.config, call.shape
+        settings, kernel = window(call, rank), config["kernel_size"].ints(rank, low=1)
+        first = call.channel_axis() == 1
+        if shape is None or len(shape) != rank + 2 or config["implementation"].int(1) != 1:
+            return call.unknown()
+        strides = config["strides"].ints(rank, low=1) if not config["strides"].is_null else (1,) * rank
+        rows = zip(shape[2:] if first else shape[1:-1], kernel, strides, strict=True)
+        made = tuple(window_length(*row, 1, str(settings["padding"])) for row in rows)
+        filters, channels = config["filters"].int(low=1), shape[1 if first else -1]
+        sizes: dict[str, Shape] = {"kernel": (product(made), product((*kernel, channels)), filters)}
+        if config["use_bias"].flag(True):
+            sizes["bias"] = (*made, filters)
+        layer = call.layer
+        extra = [
+            Param(f"{layer.path}/{role}", role, size, layer.dtype, layer.trainable)
+            for role, size in sizes.items()
+        ]
+        value = call.one("Unknown", call.inputs[:1], extra=extra)
+        call.builder.declare(
+            value, TensorType(None, (shape[0], filters, *made) if first else (shape[0], *made, filters))
+        )
+        return [activate(call, value, config["activation"])]
+
+    return translator
+
+
 CONV: dict[str, Translator] = {
+    **{f"LocallyConnected{rank}D": local(rank) for rank in (1, 2)},
     **{f"Conv{rank}D": conv(rank) for rank in (1, 2, 3)},
     **{f"Conv{rank}DTranspose": conv_transpose(rank) for rank in (1, 2, 3)},
     **{f"DepthwiseConv{rank}D": depthwise(rank) for rank in (1, 2)},

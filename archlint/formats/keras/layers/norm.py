@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archlint.formats.keras.builder import Val
 from archlint.formats.keras.call import Call, Translator
-from archlint.graph import Attr
+from archlint.graph import Attr, Param
 
 
 def batch_norm(call: Call) -> list[Val]:
@@ -19,7 +19,15 @@ def batch_norm(call: Call) -> list[Val]:
     }
     if call.kwargs.get("training") is True:
         attrs["training"] = True
-    return [call.one("BatchNormalization", None, attrs)]
+    extra = _renormalising(call) if config["renorm"].flag(False) else ()
+    return [call.one("BatchNormalization", None, attrs, extra=extra)]
+
+
+def _renormalising(call: Call) -> tuple[Param, ...]:
+    """What Keras 2 keeps for batch renormalisation. Source: Ioffe 2017, arXiv:1702.03275."""
+    channels, path, dtype = call.dim(call.axis(call.config["axis"])), call.layer.path, call.layer.dtype
+    names = ("moving_stddev", "renorm_mean", "renorm_stddev")
+    return tuple(Param(f"{path}/{name}", name, (channels,), dtype, False) for name in names)
 
 
 def layer_norm(call: Call) -> list[Val]:

@@ -153,8 +153,8 @@ def _attention(op: OpCall) -> list[Val] | None:
 
 
 def _where(op: OpCall) -> list[Val] | None:
-    parts = ("condition", "x1", "x2")
-    values = [op.value(op.operand(index, part), part) for index, part in enumerate(parts)]
+    parts = (("condition",), ("x1", "x"), ("x2", "y"))
+    values = [op.value(op.operand(index, *names), names[0]) for index, names in enumerate(parts)]
     known = [value for value in values if value is not None]
     return op.node("Where", known) if len(known) == 3 else None
 

@@ -76,6 +76,8 @@ SETTINGS = {
 def apply(call: Call) -> list[Val]:
     """The values of an op node; Unknown when the op is none of Keras's or its arguments make no sense."""
     op = op_call(call) if call.layer.cls == "TensorFlowOpLayer" else OpCall.of(call)
+    if not call.all_inputs():
+        return call.unknown(op.native)
     if op.name in SNAKE_ACTIVATIONS and not call.layer.custom:
         return _activation(op)
     translator = None if call.layer.custom else TRANSLATORS.get(op.name)

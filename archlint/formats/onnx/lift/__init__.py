@@ -16,6 +16,7 @@ from archlint.formats.onnx.lift import (
     global_pool,
     layer_norm,
     reshape,
+    rms_norm,
     settings,
     weights,
 )
@@ -29,6 +30,7 @@ _PASSES = (
     weights.lift,
     axes.lift,
     layer_norm.lift,
+    rms_norm.lift,
     global_pool.lift,
     reshape.lift,
     activations.lift,

@@ -75,6 +75,10 @@ class Bench:
         """As ``maker``, but only if nothing else reads the value."""
         return self.maker(value, *ops) if self._uses.get(value) == 1 else None
 
+    def uses(self, value: str) -> int:
+        """How often a value is read."""
+        return self._uses.get(value, 0)
+
     def peeled(self, value: str) -> str:
         """A value without the reshapes and identities around it that change nothing."""
         for _ in range(8):

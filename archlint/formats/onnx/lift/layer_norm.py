@@ -133,11 +133,11 @@ def _variance(bench: Bench, value: str) -> _Spread | None:
         if centred is None:
             return None
         first = bench.maker(bench.peeled(centred.inputs[1]), *_MEANS)
-        axes = None if first is None else _last_axes(bench, first)
+        axes = None if first is None else last_axes(bench, first)
         if (
             first is None
             or axes is None
-            or axes != _last_axes(bench, mean)
+            or axes != last_axes(bench, mean)
             or first.inputs[0] != centred.inputs[0]
         ):
             return None
@@ -157,7 +157,7 @@ def _squared(bench: Bench, value: str) -> Node | None:
     return bench.maker(square.inputs[0], "Sub")
 
 
-def _last_axes(bench: Bench, mean: Node) -> tuple[int, ...] | None:
+def last_axes(bench: Bench, mean: Node) -> tuple[int, ...] | None:
     """Axes counted from the end; None when the reduction drops them or they are not known."""
     axes, rank = mean.attrs.get("axes"), bench.rank(mean.inputs[0])
     if mean.op == "GlobalAveragePool":
@@ -198,7 +198,7 @@ def _affine(bench: Bench, node: Node, role: str) -> None:
         switch = "scale" if role == "gamma" else "center"
         if norm is None or held is None or norm.attrs.get(switch) is not False or norm.param("beta"):
             continue
-        if not _fits(held, norm, bench.shape(norm.outputs[0])):
+        if not fits(held, norm, bench.shape(norm.outputs[0])):
             continue
         params = (*norm.params, param_of(held, role))
         new = replace(norm, outputs=node.outputs, attrs={**norm.attrs, switch: True}, params=params)
@@ -206,7 +206,7 @@ def _affine(bench: Bench, node: Node, role: str) -> None:
         return
 
 
-def _fits(held: Held, norm: Node, shape: tuple[object, ...] | None) -> bool:
+def fits(held: Held, norm: Node, shape: tuple[object, ...] | None) -> bool:
     """Whether a stored tensor has its elements along the normalised axes and nowhere else."""
     axes = norm.attrs.get("axes")
     if held.shape is None or not isinstance(axes, tuple):
