@@ -110,7 +110,7 @@ class Attempt:
     """A finding that archlint has a fix for, and what became of it; ``reason`` is None when it was made.
 
     ``params_saved`` and ``macs_saved`` are how many fewer there are after the fix (negative: more), None
-    when it was not made or they are not known.
+    when it was not made or they are not known. ``notes`` are sentences about what speaks for and against it.
     """
 
     finding: Finding
@@ -118,6 +118,7 @@ class Attempt:
     reason: str | None = None
     params_saved: int | None = None
     macs_saved: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,14 @@ from archlint.options import Source, options_of_rules, rule_folders, wants_colou
 @click.option("--ignore", multiple=True, metavar="RULE", help="Leave the findings of these rules.")
 @click.option("--unsafe-fixes", "unsafe", is_flag=True, help="Also fixes after which it has to be trained.")
 @click.option(
+    "--head",
+    type=click.Choice(["keep", "collapse", "grid", "spatial", "low-rank"]),
+    help="With --unsafe-fixes, what replaces Flatten: global average pooling with the dense layers kept, or "
+    "straight into the last one; 2x2 means; a weighted sum per channel; or a thin layer before the first "
+    "dense one. The last three only where the weights allow it.  [default: keep, else collapse, unless the "
+    "weights use where things are]",
+)
+@click.option(
     "--inference", is_flag=True, help="Also fixes that are exact only as long as it is not trained."
 )
 @click.option(
@@ -62,6 +70,7 @@ def fix(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     unsafe: bool,
+    head: str | None,
     inference: bool,
     verify: str,
     samples: str | None,
@@ -85,7 +94,7 @@ def fix(
                 2  something could not be done; nothing was written
     """
     if samples is not None:
-        if select or ignore or unsafe or inference:
+        if select or ignore or unsafe or inference or head:
             raise click.UsageError("--calibrate goes with no options about other fixes")
         return _calibrated(model, samples, output, min_agreement, in_place, diff)
     from archlint.api import is_as_bad
@@ -102,6 +111,7 @@ def fix(
         ignore=words(ignore),
         unsafe=unsafe,
         inference=inference,
+        head=head,
         settings=settings,
         options=options,
     )

@@ -10,6 +10,7 @@ from archlint.engine.about import listing
 from archlint.engine.examples import outcome_of
 from archlint.engine.rule import Example, FixIdea, Rule, RuleSet
 from archlint.engine.values import show
+from archlint.fixes import HEADS
 
 _LEVELS = {
     "exact": "the model computes the same",
@@ -98,12 +99,17 @@ def _page(rule: Rule) -> Iterator[str]:
 
 def _meaning(fix: FixIdea) -> str:
     """What a reader should know of a fix: its level, and which command makes it."""
+    head = fix.use.head if fix.use is not None and fix.use.head in HEADS else None
     options = (
         ("--unsafe-fixes", fix.level == "retrain"),
+        (f"--head {head}", head not in (None, "keep")),
         ("--inference", fix.use is not None and fix.use.inference),
     )
     command = " ".join(["archlint fix", *(option for option, needed in options if needed)])
-    return f"{fix.level}: {_LEVELS[fix.level]}" + (f"; `{command}` makes it" if fix.use else "")
+    if fix.use is None:
+        return f"{fix.level}: {_LEVELS[fix.level]}"
+    where = ", where the weights allow it" if fix.use.is_approximate else ""
+    return f"{fix.level}: {_LEVELS[fix.level]}; `{command}` makes it{where}"
 
 
 def _examples(rule: Rule) -> Iterator[str]:

@@ -11,7 +11,7 @@ from archlint.engine.run import Place, holds, judge, ordered, plain
 from archlint.engine.scene import Scene
 from archlint.errors import PatchError
 from archlint.findings import Finding
-from archlint.fixes import Rewrite
+from archlint.fixes import HEADS, Evidence, Rewrite
 from archlint.graph import Attr, Edit, Node
 
 if TYPE_CHECKING:
@@ -38,14 +38,26 @@ class Offer:
 
         Raises: PatchError: the rewrite is not provably right here; says why.
         """
-        found = {name: expr.evaluate(self.scene) for name, expr in self.idea.given.items()}
+        values = {name: self.idea.given[name].evaluate(self.scene) for name in self.rewrite.values}
+        return self.rewrite(facts, self._nodes, {name: plain(value) for name, value in values.items()})
+
+    def evidence(self, facts: Facts) -> Evidence:
+        """What the weights say for and against it; nothing for most rewrites.
+
+        Raises: PatchError: the weights cannot be read, or the rewrite does not fit this place.
+        """
+        weigh = self.rewrite.evidence
+        return Evidence(()) if weigh is None else weigh(facts, self._nodes)
+
+    @property
+    def _nodes(self) -> Mapping[str, Node]:
         nodes: dict[str, Node] = {}
         for role in self.rewrite.nodes:
-            node = found[role]
+            node = self.idea.given[role].evaluate(self.scene)
             if not isinstance(node, Node):
                 raise PatchError(f"which node is the {role} is not known here")
             nodes[role] = node
-        return self.rewrite(facts, nodes, {name: plain(found[name]) for name in self.rewrite.values})
+        return nodes
 
 
 def offers(
@@ -58,10 +70,16 @@ def offers(
     return tuple(offers_at(rules, judge(rules, facts, options).places))
 
 
-def offers_at(rules: RuleSet, places: Iterable[Place]) -> Iterator[Offer]:
-    """The offers for places that were found; none for a finding that has no rewrite."""
+def offers_at(rules: RuleSet, places: Iterable[Place], head: str | None = None) -> Iterator[Offer]:
+    """The offers for places that were found; none for a finding that has no rewrite.
+
+    One whose rewrite makes ``head`` is there also where its rule would not propose it.
+    """
     for place in ordered(places):
         for idea in rules.by_name[place.finding.rule].body.fixes:
-            if idea.use is not None and holds(idea.when, place.scene):
-                title = idea.title.fill(place.scene)
-                yield Offer(place.finding, idea, title, idea.use, place.scene)
+            if idea.use is None:
+                continue
+            if holds(idea.when, place.scene):
+                yield Offer(place.finding, idea, idea.title.fill(place.scene), idea.use, place.scene)
+            elif head is not None and idea.use.head == head:
+                yield Offer(place.finding, idea, HEADS[head], idea.use, place.scene)

@@ -167,12 +167,15 @@ def holds(expr: Expr | None, scene: Scene) -> bool:
 
 
 def _fixes(rule: Rule, ideas: tuple[FixIdea, ...], scene: Scene) -> tuple[Fix, ...]:
-    """The ideas that hold here. Those for many places count as applicable where one like them is for one."""
+    """The ideas that hold here. Those for many places count as applicable where one like them is for one.
+
+    What is only offered where the weights allow it is left to ``archlint fix``, which reads them.
+    """
     rewrites = {idea.level: idea.use for idea in rule.body.fixes if idea.use is not None}
     found = []
     for idea in ideas:
         use = idea.use if ideas is rule.body.fixes else rewrites.get(idea.level)
-        if holds(idea.when, scene):
+        if holds(idea.when, scene) and not (use is not None and use.is_approximate):
             fix = Fix(idea.title.fill(scene), idea.level, use is not None, use is not None and use.inference)
             found.append(fix)
     return tuple(found)

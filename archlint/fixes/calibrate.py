@@ -54,13 +54,11 @@ from archlint.fixes.calibrate_head import Head, Step, linear_of, steps_of
 from archlint.fixes.calibrate_variants import (
     GRIDS,
     RANKS,
-    Nodes,
     Places,
-    Stem,
     average,
     average_and_maximum,
-    stored,
 )
+from archlint.fixes.stems import Nodes, Stem, stored
 from archlint.fixes.stored import Names, kernel_of
 from archlint.graph import Array, Edit, Made, Node, Splice, Weights
 from archlint.ops import has_trait
@@ -216,7 +214,7 @@ class Calibration:
                 yield Sketch(f"low rank {rank}", partial(narrowed, kernel=kernel), narrow, new, first=rest)
 
     def _nodes(self) -> Nodes:
-        return Nodes(self._facts.graph, Names(self._facts.graph), self.head)
+        return Nodes(self._facts.graph, Names(self._facts.graph), self.head.start, self.head.source)
 
     @cached_property
     def _whole(self) -> Decomposed:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from archlint.fixes import PatchError, rewrite
 from archlint.fixes.affine import ROLES
+from archlint.fixes.evidence import of_collapsing, of_pooling
 from archlint.fixes.maps import FlatMap, acts_on_each, flat_map, only_reader
 from archlint.fixes.stored import Names, computed, kernel_of, own_params
 from archlint.graph import Array, Attr, Edit, Made, Node, Param, Splice
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from archlint.facts import Facts
 
 
-@rewrite(nodes={"flatten": "the Flatten of a map", "dense": "the dense layer that reads it"})
+_ROLES = {"flatten": "the Flatten of a map", "dense": "the dense layer that reads it"}
+
+
+@rewrite(nodes=_ROLES, head="keep", evidence=of_pooling)
 def keep(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]) -> tuple[Edit, ...]:
     """Flatten → global average pool; the dense layers stay, the first with the sum over the positions."""
     start, dense = nodes["flatten"], nodes["dense"]
@@ -40,7 +44,7 @@ def keep(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]) ->
     return (_splice(start, source, added, tensors),)
 
 
-@rewrite(nodes={"flatten": "the Flatten of a map", "dense": "the dense layer that reads it"})
+@rewrite(nodes=_ROLES, head="collapse", evidence=of_collapsing)
 def collapse(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]) -> tuple[Edit, ...]:
     """Flatten → global average pool straight into the last dense layer, whose kernel starts anew.
 

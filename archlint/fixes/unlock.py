@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 _KERNEL_START = ("kernel_init", "kernel_l1", "kernel_l2")
 
 
-@rewrite(nodes={"flatten": "the Flatten that ties the model to its image size"})
+@rewrite(nodes={"flatten": "the Flatten that ties the model to its image size"}, head="unlock")
 def flatten(facts: Facts, nodes: Mapping[str, Node], values: Mapping[str, Attr]) -> tuple[Edit, ...]:
     """Conv over the full map → 1×1 Convs → global average pool in place of Flatten → Dense …; frees the size.
 

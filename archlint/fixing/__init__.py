@@ -12,6 +12,7 @@ from archlint.engine import RuleSet, judge, load, outcome, selection
 from archlint.errors import PatchError, UsageError
 from archlint.facts import Facts
 from archlint.findings import Attempt, Patch, Totals
+from archlint.fixes import HEADS
 from archlint.fixing.loop import Mended, Model, Wanted, at_size_of, mend
 from archlint.fixing.place import default_out
 from archlint.fixing.proof import VERIFY, Prover, UnprovenError
@@ -63,6 +64,7 @@ def plan(
     ignore: Sequence[str] = (),
     unsafe: bool = False,
     inference: bool = False,
+    head: str | None = None,
     settings: Settings | None = None,
     options: Sequence[str] = (),
 ) -> Plan:
@@ -71,14 +73,17 @@ def plan(
     ``select`` and ``ignore`` say whose findings are fixed; the rules of ``settings`` say what a fix may not
     bring. ``unsafe`` allows fixes after which the model has to be trained, ``inference`` those after which
     only inference gives what it gave, and asks for the rules that are off since they are about nothing else.
+    ``head``, one of ``fixes.HEADS``, is what replaces flattened heads.
 
     Raises:
         PatchError: the model has security findings, or its format cannot be written.
         ReadError: the file cannot be read.
-        UsageError: a word names no rule, or the path is no single model.
+        UsageError: a word names no rule or head, or the path is no single model.
     """
     if in_place and out is not None:
         raise UsageError("--in-place and an output path exclude each other")
+    if head is not None and (not unsafe or head not in HEADS):
+        raise UsageError(f"--head is one of {', '.join(HEADS)}, and goes with --unsafe-fixes")
     settings = settings or Settings()
     rules = load(settings.rules)
     if inference and not select and not settings.select:
@@ -89,7 +94,8 @@ def plan(
         raise PatchError(f"{file.path}: files of the format {file.format} cannot be written")
     refuse_stray(file, graph)
     _refuse_unsafe(rules, file, graph)
-    wanted = _wanted(rules, picked, select, ignore, unsafe, inference)
+    both, asked = _judges(rules, picked, select, ignore)
+    wanted = Wanted(both, picked.options, asked, unsafe, inference, head=head)
     stored = open_weights(file, graph)
     model = Model.of(graph, file.size_bytes, stored, wants_weights(graph, wanted.rules, settings.weights))
     return _planned(file, model, wanted, file.path if in_place else out or default_out(file.path))
@@ -198,19 +204,14 @@ def _refuse_unsafe(rules: RuleSet, file: ModelFile, graph: Graph) -> None:
         raise PatchError(f"{file.path}: a model with security findings is not patched; {what}")
 
 
-def _wanted(
-    rules: RuleSet,
-    picked: Choice,
-    select: Sequence[str],
-    ignore: Sequence[str],
-    unsafe: bool,
-    inference: bool,
-) -> Wanted:
-    """The rules of the settings and those that are asked for, the findings of the latter to be fixed."""
+def _judges(
+    rules: RuleSet, picked: Choice, select: Sequence[str], ignore: Sequence[str]
+) -> tuple[RuleSet, frozenset[str]]:
+    """The rules of the settings and those that are asked for; and the names of the latter, to be fixed."""
     asked = selection(rules if select else picked.rules, select or ("all",), ignore).by_name
     taking = picked.rules.by_name
     both = [taking.get(rule.name, rule) for rule in rules if rule.name in {*taking, *asked}]
-    return Wanted(RuleSet(tuple(both)), picked.options, frozenset(asked), unsafe, inference)
+    return RuleSet(tuple(both)), frozenset(asked)
 
 
 def _asked_by_inference(rules: RuleSet) -> tuple[str, ...]:

@@ -51,7 +51,9 @@ def fixed(rule: Rule, example: Example, usual: RuleSet) -> Mended:
     size = example.graph.metadata.get("size_bytes")
     planted = bool(example.weights) or "weights" in rule.requires
     stored = Planted(example.graph, example.weights)
-    model = Model.of(example.graph, size if isinstance(size, int) else None, stored, planted)
+    size_bytes = size if isinstance(size, int) else None
+    # What made-up weights say of a head that nobody planted any for means nothing, and takes long.
+    model = Model.of(example.graph, size_bytes, stored if planted else None, planted)
     both = RuleSet((rule, *(other for other in usual if other.name != rule.name)))
     options = {rule.name: example.options}
     return mend(model, Wanted(both, options, frozenset({rule.name}), retrain=True, inference=True))

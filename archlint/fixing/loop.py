@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import field, replace
 
@@ -45,6 +45,8 @@ class Wanted:
 
     ``rules`` are those that judge the model; ``fixable`` are names among them whose findings are fixed.
     ``barred`` are findings, by rule and node, whose fixes have turned out wrong, with the reason.
+    ``head`` is the one of ``fixes.HEADS`` that is to replace flattened heads; None is any of ``POOLED`` that
+    the weights do not speak against.
     """
 
     rules: RuleSet
@@ -53,9 +55,41 @@ class Wanted:
     retrain: bool = False
     inference: bool = False
     barred: Mapping[Cause, str] = field(default_factory=dict)
+    head: str | None = None
 
-    def refusal(self, offer: Offer) -> str | None:
-        """Why an offer is not taken, whatever the rewrite says; None when it may be."""
+    def offers(self, tally: Tally) -> Sequence[Offer]:
+        """What could be done about the findings; a head that was asked for comes first, others not at all.
+
+        To free the size of a flattened head is to give it another one.
+        Heads that need evidence take reading the weights, and are left out where nothing is to be retrained.
+        """
+        places = [place for place in tally.places if place.finding.rule in self.fixable]
+        found = offers_at(self.rules, places, self.head)
+        if self.head is not None:
+            own = [offer for offer in found if offer.rewrite.head in (None, self.head)]
+            return sorted(own, key=lambda offer: offer.rewrite.head is None)
+        return [offer for offer in found if self.retrain or not offer.rewrite.is_approximate]
+
+    def refusal(self, offer: Offer, model: Model) -> tuple[str | None, tuple[str, ...]]:
+        """Why an offer is not taken, None when it may be, and what its evidence says.
+
+        Evidence does not stop a pooled head that was asked for; it does stop an approximate one.
+
+        Raises: PatchError: there is evidence to be weighed, and it cannot be.
+        """
+        reason = self._level(offer)
+        if reason is not None or offer.rewrite.evidence is None:
+            return reason, ()
+        evidence = offer.evidence(model.for_rewrites)
+        if self.head is None:
+            return evidence.against or _unasked(offer), evidence.says
+        return (evidence.against if offer.rewrite.is_approximate else None), evidence.says
+
+    def tells(self, offer: Offer, reason: str) -> bool:
+        """Whether a refusal is worth a line; an approximate head has to hold here, or be asked for."""
+        return self.head is not None or not offer.rewrite.is_approximate or reason == _unasked(offer)
+
+    def _level(self, offer: Offer) -> str | None:
         if offer.level == "retrain" and not self.retrain:
             return "the weights lose their meaning; --unsafe-fixes makes it"
         if offer.level == "calibrated":
@@ -139,47 +173,71 @@ def mend(model: Model, wanted: Wanted) -> Mended:
     tally = judge(wanted.rules, model.facts, wanted.options)
     made: list[Attempt] = []
     steps: list[Model] = []
-    refused: dict[tuple[str, str | None, str], Attempt] = {}
+    refused: dict[Key, Refusal] = {}
     while len(made) < MOST_FIXES:
         step = _step(model, tally, wanted, refused)
         if step is None:
-            return Mended(model, tally, (*made, *refused.values()), tuple(steps))
+            shown = [row.attempt for row in refused.values() if row.shown]
+            return Mended(model, tally, (*made, *shown), tuple(steps))
         model, tally, attempt = step
         made.append(attempt)
         steps.append(model)
-        # A reason may have gone with this fix, such as another reader of the same value.
-        refused.clear()
+        # A reason may have gone with this fix, such as another reader of the same value; evidence stays.
+        refused = {key: row for key, row in refused.items() if row.settled or key[2] == wanted.head}
     left = Attempt(made[-1].finding, made[-1].fix, f"{MOST_FIXES} fixes were made; run it again")
     return Mended(model, tally, (*made, left), tuple(steps))
 
 
+def _unasked(offer: Offer) -> str | None:
+    return f"--head {offer.rewrite.head} makes it" if offer.rewrite.is_approximate else None
+
+
+Key = tuple[str, str | None, str]
+"""Rule, node, and the head or else the title of a fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A fix that was not made, whether it is worth a line, and whether that is ``settled``.
+
+    It is when it rests on evidence, which other fixes do not change, and which takes long to weigh.
+    """
+
+    attempt: Attempt
+    shown: bool
+    settled: bool
+
+
 def _step(
-    model: Model, tally: Tally, wanted: Wanted, refused: dict[tuple[str, str | None, str], Attempt]
+    model: Model, tally: Tally, wanted: Wanted, refused: dict[Key, Refusal]
 ) -> tuple[Model, Tally, Attempt] | None:
     """The model after the first offer that can be taken; what could not is added to ``refused``."""
-    for offer in _offers(tally, wanted):
+    for offer in wanted.offers(tally):
+        key = (offer.finding.rule, offer.finding.node, offer.rewrite.head or offer.title)
+        if key in refused and refused[key].settled:
+            continue
         fix = Fix(offer.title, offer.level, True, offer.rewrite.inference)
-        key = (offer.finding.rule, offer.finding.node, offer.title)
-        reason = wanted.refusal(offer)
-        if reason is None:
-            try:
+        notes: tuple[str, ...] = ()
+        settled = False
+        try:
+            reason, notes = wanted.refusal(offer, model)
+            settled = reason is not None and bool(notes)
+            if reason is None:
                 edits = offer.edits(model.for_rewrites)
                 after = model.changed(edits)
                 seen = judge(wanted.rules, after.facts, wanted.options)
                 reason = objection(offer.finding, tally, seen, _added(edits))
-            except PatchError as error:
-                reason = str(error)
-            except Exception as error:  # a fault of one rewrite must not keep the others from being made
-                reason = f"{FAULT}: {type(error).__name__}: {error}"
-            if reason is None:
-                return after, seen, _attempt(offer.finding, fix, model.root, model.facts, after.facts)
-        refused[key] = Attempt(offer.finding, fix, reason)
+        except PatchError as error:
+            reason = str(error)
+        except Exception as error:  # a fault of one rewrite must not keep the others from being made
+            reason = f"{FAULT}: {type(error).__name__}: {error}"
+        if reason is None:
+            refused.pop(key, None)
+            made = _attempt(offer.finding, fix, model.root, model.facts, after.facts)
+            return after, seen, replace(made, notes=notes)
+        attempt = Attempt(offer.finding, fix, reason, notes=notes)
+        refused[key] = Refusal(attempt, wanted.tells(offer, reason), settled)
     return None
-
-
-def _offers(tally: Tally, wanted: Wanted) -> Iterator[Offer]:
-    places = [place for place in tally.places if place.finding.rule in wanted.fixable]
-    return offers_at(wanted.rules, places)
 
 
 def at_size_of(before: Facts, after: Facts) -> Facts:

@@ -15,12 +15,14 @@ def render_patch(patch: Patch, out: TextIO, view: View) -> None:
     """Writes a block per finding that has a fix, and what came of it all."""
     out.write(view.paint("bold", clipped(patch.path)) + "\n")
     last = None
+    said: set[str] = set()
     for attempt in patch.attempts:
         if view.detail >= 0 or attempt.reason is None:
             if attempt.finding != last:
                 out.write(_heading(attempt, view) + "\n")
+                said.clear()
             last = attempt.finding
-            for line in _outcome(attempt, view):
+            for line in (*_outcome(attempt, view), *_notes(attempt, said, view)):
                 out.write(line + "\n")
     for line in _result(patch, view):
         out.write(line + "\n")
@@ -41,6 +43,14 @@ def _outcome(attempt: Attempt, view: View) -> Iterator[str]:
     else:
         yield f"{_INDENT}not fixed ({level}): {title}"
         yield view.paint("dim", f"{_INDENT}{clipped(attempt.reason)}")
+
+
+def _notes(attempt: Attempt, said: set[str], view: View) -> Iterator[str]:
+    """A line per note that was not said of this finding before."""
+    for note in attempt.notes:
+        if note not in said:
+            yield view.paint("dim", f"{_INDENT}{clipped(note)}")
+        said.add(note)
 
 
 def _savings(attempt: Attempt) -> str:

@@ -64,19 +64,19 @@ class Row:
     milliseconds: float
 
 
-def network(task: Task, seed: int = 0, hidden: bool = True) -> keras.Model:
+def network(task: Task, seed: int = 0, hidden: bool = True, pools: int = 2) -> keras.Model:
     """Three convolutions, two pools, Flatten of 6×6×32, a dense layer of 64; trained until it stops."""
     keras.utils.set_random_seed(seed)
     classes = int(task.train[1].max()) + 1
     layers = keras.layers
+    trunk: list[keras.layers.Layer] = []
+    for index, filters in enumerate((16, 32, 32)):
+        trunk.append(layers.Conv2D(filters, 3, padding="same", activation="relu"))
+        trunk += [layers.MaxPooling2D()] if index < pools else []
     model = keras.Sequential(
         [
             keras.Input(task.train[0].shape[1:], name="image"),
-            layers.Conv2D(16, 3, padding="same", activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(32, 3, padding="same", activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(32, 3, padding="same", activation="relu"),
+            *trunk,
             layers.Flatten(),
             *([layers.Dense(64, activation="relu")] if hidden else []),
             layers.Dense(classes, activation="softmax"),

@@ -6,7 +6,8 @@ from rewrite_cases import built
 
 from archlint.facts import Facts
 from archlint.fixes.calibrate_head import head_of
-from archlint.fixes.calibrate_variants import Nodes, Places, average, cells, grid_means
+from archlint.fixes.calibrate_variants import Places, average, grid_means
+from archlint.fixes.stems import Nodes, cells
 from archlint.fixes.stored import Names
 
 LAST = """model m format=keras
@@ -53,7 +54,7 @@ def test_a_kernel_on_cells_is_in_the_order_of_the_flatten_behind_the_pool(text, 
     graph, head, places = head_and_places(text, flattened)
     kernel = np.random.default_rng(1).normal(size=(2 * 2 * 3, 4))
     means = grid_means(places, 2)
-    rows = Nodes(graph, Names(graph), head).grid_rows(kernel, 2)
+    rows = Nodes(graph, Names(graph), head.start, head.source).grid_rows(kernel, 2)
     np.testing.assert_allclose(means.reshape(2, -1) @ kernel, flattened(means).reshape(2, -1) @ rows)
 
 
