@@ -34,7 +34,7 @@ class Place:
 class Tally:
     """What has been found so far in one graph; ``places`` end up one by one, also where a rule joins them.
 
-    ``yielded`` are those that leave their node to another rule's finding there.
+    ``yielded`` are those that leave their node to another finding there, of another rule or of their own.
     """
 
     index: Index
@@ -147,11 +147,13 @@ def _run_rule(rule: Rule, facts: Facts, options: Mapping[str, Attr], tally: Tall
             verdict = every(condition.evaluate(scene) for condition in rule.body.where)
             if verdict is UNKNOWN:
                 tally.silences.append(Silence(rule.name, node.name if node else None, _reason(scene)))
-            elif verdict and (node is None or node.name not in seen):
+            elif verdict:
+                again = node is not None and node.name in seen
                 if node is not None:
                     seen.add(node.name)
                 at = tally.positions.get(node.name, 0) if node else -1
-                tally.places.append(Place(_finding(rule, scene, node), _cost(rule, scene), at, scene))
+                place = Place(_finding(rule, scene, node), _cost(rule, scene), at, scene)
+                (tally.yielded if again else tally.places).append(place)
     except Exception as error:  # a fault in one rule must not silence the others
         where = f"rule {rule.name}" + (f" at node {node.name}" if node else "")
         tally.crashes.append(Problem(where, f"{type(error).__name__}: {error}"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from archlint.api import read_one, refuse_stray, wants_weights
 from archlint.choice import Choice, chosen
@@ -23,6 +25,8 @@ from archlint.settings import Settings
 UNKNOWN_CODE = "custom-object"
 """The one security rule whose finding does not stop a fix: a patch does not touch the code that a file lacks,
 and such a model is never run."""
+
+E = TypeVar("E", bound=PatchError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,8 @@ def _planned(file: ModelFile, model: Model, wanted: Wanted, out: str) -> Plan:
 def carry_out(plan: Plan, verify: str = "auto") -> Patch:
     """The patched model, written and proven; without fixes nothing is written.
 
-    When the proof fails, the fix after which it first does is left out, with what was seen as its reason,
-    and the model is planned and proven anew without it. ``verify`` is one of ``VERIFY``.
+    When the proof fails, or the format's writer refuses, the fix after which it first does is left out, with
+    what was seen as its reason, and the model is planned anew without it. ``verify`` is one of ``VERIFY``.
 
     Raises:
         PatchError: it cannot be written, or with no fix does what the original does; nothing is left behind.
@@ -122,12 +126,21 @@ def carry_out(plan: Plan, verify: str = "auto") -> Patch:
     faults: list[str] = []
     while plan.patch.made:
         prover = _prover(plan, len(plan.patch.made), verify)
+        written: list[str] = []
         try:
-            _write(plan, len(plan.patch.made), plan.out, prover if prover.runs else None)
+            _write(plan, len(plan.patch.made), plan.out, _noting(written, prover if prover.runs else None))
         except UnprovenError as failed:
-            culprit, error = _culprit(plan, verify, failed)
+            count, error = _first(plan, failed, partial(_failure, plan, verify))
+            culprit = plan.patch.made[count - 1]
             faults.append(f"{error.what}, with the fix for {_said(culprit)}")
-            plan = _without(plan, culprit, error)
+            plan = _without(plan, culprit, f"left out, since it is not proven: {error.what}")
+            continue
+        except PatchError:
+            refused = None if written else _refusal(plan, len(plan.patch.made))
+            if refused is None:
+                raise
+            count, refused = _first(plan, refused, partial(_refusal, plan))
+            plan = _without(plan, plan.patch.made[count - 1], str(refused))
             continue
         sizes = [entry.size_bytes for entry in find([plan.out]) if isinstance(entry, ModelFile)]
         after = replace(plan.patch.after, size_bytes=sizes[0] if sizes else None)
@@ -147,20 +160,46 @@ def _write(plan: Plan, count: int, out: str, prove: Callable[[str], None] | None
     write(plan.file, plan.before.graph, plan.mended.steps[count - 1].edits, out, prove)
 
 
-def _culprit(plan: Plan, verify: str, error: UnprovenError) -> tuple[Attempt, UnprovenError]:
-    """The fix after which the proof fails, with those before it alone it does not; and how it fails then."""
+def _first(plan: Plan, error: E, fails: Callable[[int], E | None]) -> tuple[int, E]:
+    """After how many fixes it fails, with fewer of them it does not; and how it fails then."""
     good, bad = 0, len(plan.patch.made)
     while bad - good > 1:
         count = (good + bad) // 2
-        found = _failure(plan, count, verify)
+        found = fails(count)
         if found is None:
             good = count
         else:
             bad, error = count, found
-    return plan.patch.made[bad - 1], error
+    return bad, error
 
 
-def _failure(plan: Plan, count: int, verify: str) -> UnprovenError | None:
+def _refusal(plan: Plan, count: int) -> PatchError | None:
+    """Why the format cannot say the first ``count`` fixes; None when it can, or when the disk is at fault."""
+    try:
+        _write(plan, count, plan.out, _look)
+    except _SeenError:
+        return None
+    except PatchError as error:
+        return None if isinstance(error.__cause__, OSError) else error
+    return None
+
+
+def _noting(written: list[str], prove: Callable[[str], None] | None) -> Callable[[str], None]:
+    """The proof, which notes that the format could say what was asked for."""
+
+    def noted(path: str) -> None:
+        written.append(path)
+        if prove is not None:
+            prove(path)
+
+    return noted
+
+
+def _look(path: str) -> None:
+    raise _SeenError
+
+
+def _failure(plan: Plan, verify: str, count: int) -> UnprovenError | None:
     """How the proof of the first ``count`` fixes fails; None when it holds or cannot be tried."""
     prover = _prover(plan, count, verify)
 
@@ -186,11 +225,10 @@ class _SeenError(Exception):
     """Keeps a file that was only to be looked at from its place."""
 
 
-def _without(plan: Plan, culprit: Attempt, error: UnprovenError) -> Plan:
-    """The plan anew, with no fix for the finding of one that is not proven."""
-    finding = culprit.finding
-    cause = finding.rule, finding.node
-    barred = {**plan.wanted.barred, cause: f"left out, since it is not proven: {error.what}"}
+def _without(plan: Plan, culprit: Attempt, reason: str) -> Plan:
+    """The plan anew, with no fix for the finding of one that cannot be made after all."""
+    cause = culprit.finding.rule, culprit.finding.node
+    barred = {**plan.wanted.barred, cause: reason}
     return _planned(plan.file, plan.start, replace(plan.wanted, barred=barred), plan.out)
 
 

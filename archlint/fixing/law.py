@@ -24,7 +24,11 @@ def objection(fixed: Finding, before: Tally, after: Tally, added: frozenset[str]
     hidden = _findings(before.yielded)
     shrinks = len(after.positions) < len(before.positions)
     key = (fixed.rule, fixed.node)
-    if len(now.get(key, ())) >= len(was.get(key, ())):
+    behind = _findings(after.yielded)
+    fewer = len(now.get(key, ())) + len(behind.get(key, ())) < len(was.get(key, ())) + len(
+        hidden.get(key, ())
+    )
+    if len(now.get(key, ())) >= len(was.get(key, ())) and not fewer:
         return "the finding would still be there"
     if len(after.crashes) > len(before.crashes):
         return f"{after.crashes[-1].where} would fail: {after.crashes[-1].what}"

@@ -39,6 +39,11 @@ def test_one_of_several_findings_about_the_model_has_to_go() -> None:
     assert objection(fixed, tally(model, model), tally(model, model), frozenset()) is not None
 
 
+def test_of_several_at_one_node_the_next_may_show() -> None:
+    assert verdict(tally(INFO, yielded=[INFO]), tally(INFO)) is None
+    assert verdict(tally(INFO, yielded=[INFO]), tally(INFO, yielded=[INFO])) is not None
+
+
 def test_nothing_as_bad_may_come() -> None:
     assert "it would bring the info new at m: so it is" == verdict(tally(INFO), tally(("new", "m", "info")))
 

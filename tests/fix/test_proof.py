@@ -6,6 +6,7 @@ import re
 import onnx
 import pytest
 
+import archlint.fixing as fixing
 import archlint.fixing.proof as proof
 from archlint.errors import PatchError
 from archlint.fixing import carry_out, plan
@@ -104,6 +105,31 @@ def test_when_every_fix_is_wrong_all_are_named_and_nothing_is_written(monkeypatc
     assert ["three.onnx"] == os.listdir(three_path.parent)
     # Three fixes and one of them, then the other; that for flat1 is not made alone.
     assert 3 == len(seen)
+
+
+def test_what_the_format_cannot_say_is_left_out_with_its_reason(monkeypatch, three_path) -> None:
+    real = fixing.write
+
+    def write(file, graph, edits, *where):
+        if any("flat2" in edit.removed for edit in edits):
+            raise PatchError("no layer is that")
+        real(file, graph, edits, *where)
+
+    monkeypatch.setattr(fixing, "write", write)
+    patch = carry_out(plan(str(three_path)), "off")
+    assert {"flat3"} == {attempt.finding.node for attempt in patch.made}
+    [left] = [attempt for attempt in patch.attempts if attempt.finding.node == "flat2"]
+    assert "no layer is that" == left.reason
+    assert {"three.onnx", "three.fixed.onnx"} == set(os.listdir(three_path.parent))
+
+
+def test_a_full_disk_is_no_fault_of_a_fix(monkeypatch, three_path) -> None:
+    def write(*_):
+        raise PatchError("it cannot be written") from OSError()
+
+    monkeypatch.setattr(fixing, "write", write)
+    with pytest.raises(PatchError, match="it cannot be written"):
+        carry_out(plan(str(three_path)), "off")
 
 
 def test_an_older_patch_stays_when_a_new_one_is_not_proven(monkeypatch, model_path) -> None:
