@@ -28,8 +28,33 @@ def keras_function(path: str) -> Function:
         if {held.name for held in keras.tree.flatten(nest)} != by_name.keys():
             by_name = dict(zip((held.name for held in keras.tree.flatten(nest)), arrays, strict=True))
         fed = keras.tree.map_structure(lambda held: by_name[held.name], nest)
-        made = keras.tree.flatten(model(fed, training=False))
-        return [keras.ops.convert_to_numpy(value) for value in made]
+        return [keras.ops.convert_to_numpy(value) for value in call(fed)]
+
+    call = runnable(lambda fed: keras.tree.flatten(model(fed, training=False)))
+    return run
+
+
+def runnable(plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function of tensors as it is, or compiled by XLA once TensorFlow turns out to have no kernels for it.
+
+    So it is on a CPU with convolutions and pools whose channels come first.
+    """
+    import keras
+
+    chosen = [plain]
+
+    def run(fed: Any) -> Any:
+        try:
+            return chosen[0](fed)
+        except Exception as error:  # TensorFlow's, which this module must not import to name
+            if type(error).__name__ != "UnimplementedError" or chosen[0] is not plain:
+                raise
+            if keras.backend.backend() != "tensorflow":
+                raise
+            import tensorflow
+
+            chosen[0] = tensorflow.function(plain, jit_compile=True)
+            return chosen[0](fed)
 
     return run
 

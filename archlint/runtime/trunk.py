@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archlint.runtime.sessions import runnable
 from archlint.runtime.verify import bound_memory
 
 if TYPE_CHECKING:
@@ -38,13 +39,16 @@ def keras_run(path: str, places: Sequence[Mapping[str, Any]]) -> Run:
             layer = layer.get_layer(name)
         _watch(layer, address, seen)
 
+    def values(fed: Any) -> list[Any]:
+        outputs = keras.tree.flatten(model(fed, training=False))
+        return [*(seen[tuple(place["layer"])][place["side"] == "output"] for place in places), *outputs]
+
     def run(batch: Mapping[str, NDArray[Any]]) -> Arrays:
         spare = iter(batch.values())
         fed = [batch[value.name] if value.name in batch else next(spare) for value in held]
-        outputs = keras.tree.flatten(model(keras.tree.pack_sequence_as(nest, fed), training=False))
-        inside = [seen[tuple(place["layer"])][place["side"] == "output"] for place in places]
-        return [keras.ops.convert_to_numpy(value) for value in (*inside, *outputs)]
+        return [keras.ops.convert_to_numpy(value) for value in call(keras.tree.pack_sequence_as(nest, fed))]
 
+    call = runnable(values)
     return run
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from archlint.runtime import Feed, Job, is_installed, launch, verdict_on
+from archlint.runtime.sessions import keras_function
+from archlint.runtime.verify import answer_to
 
 
 def scaled(path, factor: float) -> str:
@@ -87,4 +89,18 @@ def test_keras_models_are_fed_by_name_and_compared(tmp_path) -> None:
     assert ("agrees", 3) == (found.status, found.draws)
     model.get_layer("d").set_weights([np.ones((8, 2)), np.ones(2)])
     model.save(other)
-    assert "differs" == verdict_on(Job(path, other, "keras", feeds, (), "float32", True, 18)).status
+    assert "differs" == answer_to(Job(path, other, "keras", feeds, (), "float32", True, 18))["status"]
+
+
+@pytest.mark.oracle
+def test_channels_first_is_run_on_a_cpu_too(tmp_path) -> None:
+    keras = pytest.importorskip("keras")
+    image = keras.Input((2, 5, 5), name="image")
+    layer = keras.layers.Conv2D(3, 5, data_format="channels_first")
+    path = str(tmp_path / "m.keras")
+    keras.Model(image, layer(image)).save(path)
+    data = np.random.default_rng(0).normal(size=(4, 2, 5, 5)).astype("float32")
+    [found] = keras_function(path)(["image"], [data])
+    wanted = np.einsum("nchw,hwcu->nu", data, layer.kernel.numpy())
+    # 50 float32 products of numbers near 1 are summed.
+    np.testing.assert_allclose(wanted, found[:, :, 0, 0], atol=1e-5)
