@@ -35,12 +35,14 @@ def disagreeing_axes(facts: Facts) -> Iterator[Match | Unsure]:
 
 
 def _made_by(facts: Facts, value: str) -> Node | None:
-    """The convolution behind activations, pools and what is the identity; None behind anything else."""
+    """The convolution behind activations, norms, sums, pools and identities; None behind anything else."""
     for _ in range(_MAX_STEPS):
         node = facts.graph.producers.get(value)
         if node is None or node.op in ("Conv", "ConvTranspose"):
             return node
-        in_place = has_trait(node, "activation") or maps.keeps_values(node) or node.op.endswith("Pool")
+        kept = any(has_trait(node, trait) for trait in ("activation", "norm", "addition"))
+        keeps = kept or maps.keeps_values(node)
+        in_place = keeps or node.op.endswith("Pool")
         if node.op == "Transpose" or has_trait(node, "global_pool") or not in_place or not node.inputs:
             return None
         value = node.inputs[0]

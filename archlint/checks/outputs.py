@@ -11,6 +11,8 @@ from archlint.graph import Attr, Node, Setting
 if TYPE_CHECKING:
     from archlint.facts import Ending, Facts
 
+_OVERLAPS = ("mean_io_u", "io_u")
+
 _NODES = {
     "out": "the activation of an output, or without one its layer",
     "layer": "the learned layer behind it",
@@ -23,6 +25,7 @@ _VALUES = {
     "loss": "name of its loss",
     "from_logits": "whether the loss applies the last activation itself",
     "last_axis": "whether the loss looks for the classes on the last axis",
+    "smoothing": "the label_smoothing of the loss, 0 when it states none",
 }
 
 
@@ -47,6 +50,8 @@ def judged(facts: Facts) -> Iterator[Match | Unsure]:
         "threshold": "its threshold; unknown when it states none or several",
         "ranks": "whether only the order of the scores counts for it (top_k)",
         "knows_logits": "whether it is told that it gets logits",
+        "k": "among how many best scores it looks for the class; 5 when it does not say",
+        "takes_classes": "whether it wants the number of the class from the model, as overlaps may",
         "discriminates": "whether it looks like the discriminator of a GAN: leaky rectifiers on maps",
     },
 )
@@ -68,6 +73,8 @@ def measured(facts: Facts) -> Iterator[Match | Unsure]:
                 else None,
                 "ranks": "top_k" in metric.attrs,
                 "knows_logits": metric.attrs.get("from_logits") is True,
+                "k": metric.attrs.get("k", 5),
+                "takes_classes": metric.name in _OVERLAPS and metric.attrs.get("sparse_y_pred") is not False,
                 "discriminates": leaky,
             }
             yield _match(facts, ending, ending.node, loss, extra)
@@ -83,5 +90,6 @@ def _match(facts: Facts, ending: Ending, out: Node, loss: Setting, extra: dict[s
         "loss": loss.name,
         "from_logits": loss.attrs.get("from_logits") is True,
         "last_axis": loss.attrs.get("axis", -1) == -1,
+        "smoothing": loss.attrs.get("label_smoothing", 0.0),
     }
     return Match({"out": out, "layer": layer}, {**values, **extra})

@@ -124,7 +124,7 @@ def head_on_map(facts: Facts) -> Iterator[Match | Unsure]:
         known = tuple(dim for dim in places if isinstance(dim, int))
         if size is None or len(known) < len(places) or len(size) != len(places):
             yield Unsure(layer, "the size of the map or of the input is unknown")
-        elif max(known) > 1 and not _pictures(known, size):
+        elif max(known) > 1 and not _pictures(known, size, _is_judged(ending)):
             yield Match(
                 {"layer": layer, "out": ending.node},
                 {
@@ -151,8 +151,13 @@ def _input_size(facts: Facts, layer: Node) -> tuple[int, ...] | None:
     return known if len(known) == len(field.axes) else None
 
 
-def _pictures(places: tuple[int, ...], size: tuple[int, ...]) -> bool:
-    """Whether labels of this size can be had from the input: each length is a whole part of the input's."""
+def _pictures(places: tuple[int, ...], size: tuple[int, ...], judged: bool) -> bool:
+    """Whether labels of this size can be had from the input: each length is a whole part of the input's.
+
+    A loss that judges an image wants a label for it, or for each of its pixels; not for a map of fewer.
+    """
+    if judged and len(places) == 2 and all(place < whole for place, whole in zip(places, size, strict=True)):
+        return False
     return all(0 < place <= whole and whole % place == 0 for place, whole in zip(places, size, strict=True))
 
 

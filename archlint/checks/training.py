@@ -30,6 +30,12 @@ LEARNING_RATES = {
 """Optimizer → the highest learning rate that is not remarkable. Steps of Adam and its kin are about as long
 as the learning rate in every weight, whatever the gradient; weights of common layers are of size 0.1."""
 
+CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
+
+DECAYS = {"weight_decay": 0.005, "decay": 0.5}
+"""``weight_decay`` times the rate is the part of each weight that a step takes away: at 0.005 half is gone
+after 140 steps. ``decay`` divides the rate by 1 + decay · steps: at 0.5 a fiftieth is left after 100."""
+
 LOWEST_RATE = 1e-7
 """Below it a step changes no float32 weight of size 1 (the spacing there is 1.2e-7)."""
 
@@ -121,20 +127,43 @@ def live_norms(facts: Facts) -> Iterator[Match | Unsure]:
         "setting": "the setting",
         "value": "what it is",
         "is_rate": "whether it is the learning rate, which is below zero",
+        "step": "what is left of a step, for a clipped gradient; what a step takes away, for a decay",
     }
 )
 def impossible_settings(facts: Facts) -> Iterator[Match | Unsure]:
-    """The first optimizer setting with which no step can work: an average of 1, a rate below zero."""
+    """The first setting with which no step works: an average of 1, a rate below 0, a tiny clip, a decay."""
     optimizer = _optimizer(facts)
     if optimizer is None:
         return
     rate = _number(optimizer, "learning_rate")
     wrong = [("learning_rate", rate)] if rate is not None and not rate >= 0 else []
-    averages = [(name, _number(optimizer, name)) for name in BELOW_ONE]
+    kept = (*BELOW_ONE, "ema_momentum") if optimizer.attrs.get("use_ema") is True else BELOW_ONE
+    averages = [(name, _number(optimizer, name)) for name in kept]
     wrong += [(name, value) for name, value in averages if value is not None and value >= 1]
+    steps = {name: step for name in (*CLIPS, *DECAYS) if (step := _step(optimizer, name, rate)) is not None}
+    wrong += [(name, value) for name in steps if (value := _number(optimizer, name)) is not None]
     for name, value in wrong[:1]:
         values: dict[str, Attr] = {"setting": name, "value": value, "is_rate": name == "learning_rate"}
-        yield Match({}, {"optimizer": optimizer.name, **values})
+        yield Match({}, {"optimizer": optimizer.name, **values, "step": steps.get(name)})
+
+
+def _step(optimizer: Setting, name: str, rate: int | float | None) -> float | None:
+    """What a step is with a clip or decay that is out of all use; None when it is not, or nobody can say.
+
+    Optimizers that divide by the size of the gradient add epsilon to it: of a gradient clipped to less,
+    at most clip / epsilon of a step is left. Source: Kingma & Ba 2015, algorithm 1.
+    """
+    value, epsilon = _number(optimizer, name), _number(optimizer, "epsilon")
+    if value is None or value <= 0 or (name == "decay" and value < DECAYS[name]):
+        return None
+    if name == "decay":
+        return 1 / (1 + 100 * value)
+    if name in CLIPS and optimizer.name != "sgd":
+        return value / epsilon if epsilon and value <= epsilon else None
+    if rate is None:
+        return None
+    far = rate * value < LOWEST_RATE if name in CLIPS else rate * value >= DECAYS[name]
+    return rate * value if far else None
 
 
 @check(

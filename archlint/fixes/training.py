@@ -25,7 +25,7 @@ _THRESHOLD = ("binary_accuracy", "f1_score")
 _THRESHOLDS = (
     "precision", "recall", "true_positives", "true_negatives", "false_positives", "false_negatives",
 )  # fmt: skip
-_ACCURACIES = ("binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
+_ACCURACIES = ("binary_accuracy", "categorical_accuracy", "exact_accuracy", "sparse_categorical_accuracy")
 _LOGITS = ("auc", "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
 
 

@@ -46,6 +46,12 @@ g = GlobalAveragePool(r1)
 h = Dense<Dense dense>(g) units=32
 """
 
+SIGNAL = "input eeg float32[N,22,256]\nr = Reshape(eeg) shape=(0,256,22)\n"
+IMAGE = (
+    "input image float32[N,3,64,64]\nr = Reshape(image) shape=(0,64,64,3)\n"
+    "c = Conv(r) filters=16 kernel=(3,3) padding=same\n"
+)
+
 TAGGER = """
 model net format=keras
 input words int32[N,40]
@@ -347,6 +353,34 @@ FAULTS = [
     *(
         ("graph-without-name", name, start.replace("model net", 'model ""') + f"output {last}")
         for name, start, last in (("cnn", CNN, "c2"), ("mlp", MLP, "h2"), ("encoder", ENCODER, "s"))
+    ),
+]
+
+FAULTS += [
+    (
+        "merged-with-itself",
+        "residual",
+        RESIDUAL + "a = Add(r0, r0)\nc = Conv(a) filters=32 kernel=(3,3) channel_axis=1\noutput c\n",
+    ),
+    (
+        "merged-with-itself",
+        "mlp",
+        MLP + "a2 = Relu(h2)\nj = Concat(a2, a2) axis=-1\nd = Dense(j) units=3\noutput d\n",
+    ),
+    ("merged-with-itself", "twins", KERAS + "s = Sub(h, h)\nd = Dense(s) units=1\noutput d\n"),
+    ("axes-torn-by-reshape", "signal", SIGNAL + "l = LSTM(r) units=16\noutput l\n"),
+    ("axes-torn-by-reshape", "image", IMAGE + "g = GlobalAveragePool(c)\nd = Dense(g) units=5\noutput d\n"),
+    (
+        "axes-torn-by-reshape",
+        "text lines",
+        "input line float32[N,32,128,1]\nc = Conv(line) filters=48 kernel=(3,3) strides=(4,4) padding=same\n"
+        "r = Reshape(c) shape=(0,32,384)\nl = LSTM(r) units=64 return_sequences=true\noutput l\n",
+    ),
+    (
+        "axes-torn-by-reshape",
+        "torch",
+        "model m format=onnx\ninput image float32[N,48,48,3]\nr = Reshape(image) shape=(-1,3,48,48)\n"
+        "c = Conv(r) filters=16 kernel=(3,3) channel_axis=1\noutput c\n",
     ),
 ]
 

@@ -273,4 +273,69 @@ FAULTS += [
     ("norm-over-wrong-axis", "keras", keras_axis),
 ]
 
+SQUEEZED = "s = Softmax(d)\ne = Dense(s) units=10\no = Softmax(e)\noutput o"
+
+SCALED = {
+    "pipeline": """
+        input image float32[N,96,96,3]
+        a = Rescaling(image) scale=0.00392156862745098
+        f = RandomFlip(a)
+        b = Rescaling(f) scale=0.00392156862745098
+        c = Conv(b) filters=16 kernel=(3,3) strides=(2,2)
+        output c
+    """,
+    "base with its own": """
+        input image float32[N,224,224,3]
+        a = Rescaling(image) scale=0.00392156862745098
+        b = Rescaling<Rescaling rescaling>(a) scale=0.00784313725490196 offset=-1.0
+        c = Conv(b) filters=16 kernel=(3,3) strides=(2,2) padding=same
+        h = HardSwish(c)
+        output h
+    """,
+    "standardized": """
+        input spectrum float32[N,128,64,1]
+        a = Normalization(spectrum)
+        b = Rescaling(a) scale=0.00392156862745098
+        c = Conv(b) filters=8 kernel=(5,5)
+        output c
+    """,
+}
+
+ALONE = {
+    "one unit": """
+        input x float32[N,20]
+        d = Dense(x) units=1
+        n = LayerNormalization(d)
+        e = Dense(n) units=8
+        output e
+    """,
+    "squeeze and excite": """
+        input image float32[N,3,64,64]
+        c = Conv(image) filters=32 kernel=(3,3) channel_axis=1
+        p = GlobalAveragePool(c) channel_axis=1 keepdims=true
+        n = InstanceNormalization(p)
+        s = Sigmoid(n)
+        m = Mul(c, s)
+        output m
+    """,
+    "groups of one": """
+        input image float32[N,32,32,3]
+        c = Conv(image) filters=16 kernel=(3,3)
+        p = GlobalAveragePool(c) keepdims=true
+        n = GroupNormalization(p) groups=16
+        f = Flatten(n)
+        d = Dense(f) units=4
+        output d
+    """,
+}
+
+FAULTS += [
+    *(
+        ("softmax-between-layers", name, plain(text + f"d = Dense(h) units=32\n{SQUEEZED}"))
+        for name, text in VECTORS.items()
+    ),
+    *(("rescaled-twice", name, plain(text)) for name, text in SCALED.items()),
+    *(("norm-of-one-number", name, plain(text)) for name, text in ALONE.items()),
+]
+
 MISSED = []

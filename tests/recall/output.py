@@ -83,6 +83,16 @@ def dense(units, activation="", output="d"):
     return "\n".join((*lines, f"output {'o' if activation else output}"))
 
 
+def pixels(filters, activation=""):
+    """A head with a score per pixel and class."""
+    return dense(filters, activation).replace("Dense(h) units=", "Conv(h) kernel=(1,1) filters=")
+
+
+def batchwise(units):
+    """A head whose softmax runs over the samples."""
+    return f"d = Dense(h) units={units}\no = Softmax(d) axis=0\noutput o"
+
+
 CCE, SCE, BCE = (
     f"loss {name}"
     for name in ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
@@ -123,6 +133,21 @@ def compiled_objects():
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=[keras.metrics.AUC(from_logits=True), keras.metrics.Precision()],
     )
+    return model
+
+
+def compiled_equality():
+    """A classifier whose metric is the class Accuracy."""
+    import keras
+
+    model = keras.Sequential(
+        [
+            keras.Input((12,)),
+            keras.layers.Dense(8, activation="relu"),
+            keras.layers.Dense(4, activation="softmax"),
+        ]
+    )
+    model.compile("adam", loss="sparse_categorical_crossentropy", metrics=[keras.metrics.Accuracy()])
     return model
 
 
@@ -446,6 +471,76 @@ FAULTS = [
     ("bounded-regression-output", "mlp", fault(MLP, dense(1, "Relu"), "loss mean_squared_error")),
     ("bounded-regression-output", "cnn", fault(CNN, dense(4, "Sigmoid"), "loss mean_absolute_error")),
     ("bounded-regression-output", "text", fault(TEXT, dense(1, "Tanh"), "loss huber")),
+    ("accuracy-by-equality", "cnn", fault(CNN, dense(10, "Softmax"), SCE, "metric exact_accuracy")),
+    ("accuracy-by-equality", "mlp", fault(MLP, dense(1, "Sigmoid"), BCE, "metric exact_accuracy")),
+    ("accuracy-by-equality", "residual", fault(RESIDUAL, dense(3), "loss huber", "metric exact_accuracy")),
+    ("accuracy-by-equality", "objects", compiled_equality),
+    (
+        "overlap-of-probabilities",
+        "one class",
+        fault(SEGMENTER, pixels(1, "Sigmoid"), BCE, "metric mean_io_u num_classes=2"),
+    ),
+    (
+        "overlap-of-probabilities",
+        "classes",
+        fault(SEGMENTER, pixels(7, "Softmax"), SCE, "metric mean_io_u num_classes=7 sparse_y_pred=true"),
+    ),
+    (
+        "overlap-of-probabilities",
+        "logits",
+        fault(SEGMENTER, pixels(1), BCE + LOGITS, "metric io_u num_classes=2"),
+    ),
+    ("class-metric-on-one-unit", "mlp", fault(MLP, dense(1, "Sigmoid"), BCE, "metric categorical_accuracy")),
+    (
+        "class-metric-on-one-unit",
+        "text",
+        fault(TEXT, dense(1), BCE + LOGITS, "metric sparse_categorical_accuracy"),
+    ),
+    (
+        "class-metric-on-one-unit",
+        "cnn",
+        fault(CNN, dense(1), "loss hinge", "metric top_k_categorical_accuracy"),
+    ),
+    (
+        "top-k-of-all-classes",
+        "cnn",
+        fault(CNN, dense(4, "Softmax"), CCE, "metric top_k_categorical_accuracy k=5"),
+    ),
+    (
+        "top-k-of-all-classes",
+        "text",
+        fault(TEXT, dense(3), SCE + LOGITS, "metric sparse_top_k_categorical_accuracy"),
+    ),
+    (
+        "top-k-of-all-classes",
+        "encoder",
+        fault(ENCODER, dense(2, "Softmax"), SCE, "metric sparse_top_k_categorical_accuracy k=2"),
+    ),
+    ("labels-smoothed-away", "cnn", fault(CNN, dense(10, "Softmax"), CCE + " label_smoothing=1.0")),
+    ("labels-smoothed-away", "encoder", fault(ENCODER, dense(5), CCE + LOGITS + " label_smoothing=1.0")),
+    ("labels-smoothed-away", "mlp", fault(MLP, dense(1, "Sigmoid"), BCE + " label_smoothing=1.0")),
+    (
+        "norm-behind-probabilities",
+        "cnn",
+        fault(CNN, "d = Dense(h) units=10\na = Softmax(d)\no = BatchNormalization(a)\noutput o", SCE),
+    ),
+    (
+        "norm-behind-probabilities",
+        "text",
+        fault(TEXT, "d = Dense(h) units=1\na = Sigmoid(d)\no = BatchNormalization(a)\noutput o", BCE),
+    ),
+    (
+        "norm-behind-probabilities",
+        "torch",
+        fault(
+            TORCH,
+            "d = Dense(h) units=5\na = Softmax(d)\no = LayerNormalization(a)\noutput o",
+            file="format=onnx",
+        ),
+    ),
+    ("softmax-over-batch", "torch", fault(TORCH, batchwise(10), file="format=onnx")),
+    ("softmax-over-batch", "mlp", fault(MLP, batchwise(3))),
+    ("softmax-over-batch", "encoder", fault(ENCODER, batchwise(4))),
 ]
 """(rule, name, model): the text of a model as a reader gives it, or a function that makes one with Keras."""
 

@@ -289,4 +289,78 @@ FAULTS += [
     ("last-step-of-both-directions", "keras", keras_last_step),
 ]
 
+LONE = {
+    "pooled image": """
+input image float32[N,32,32,3]
+c = Conv(image) filters=64 kernel=(3,3) padding=same
+p = GlobalAveragePool(c)
+r = Reshape(p) shape=(0,1,64)
+m = MultiHeadAttention(r, r) num_heads=4 key_dim=16
+output m
+""",
+    "tabular": """
+input x float32[N,1,30]
+d = Dense(x) units=32
+m = MultiHeadAttention(d, d) num_heads=2 key_dim=16
+a = Add(d, m)
+output a
+""",
+    "one memory": """
+input words int32[N,40]
+input topic float32[N,1,64]
+e = Embedding(words) input_dim=5000 output_dim=64
+m = MultiHeadAttention(e, topic) num_heads=4 key_dim=16
+output m
+""",
+}
+
+LOOKUPS = {
+    "categories": "StringLookup(x) num_tokens=33",
+    "hashes": "Hashing(x) num_tokens=1000",
+    "bins": "Discretization(x) num_tokens=40",
+}
+
+FRACTIONS = {
+    "divided": "Rescaling(x) scale=0.0001",
+    "standardized": "Normalization(x)",
+    "squashed": "Sigmoid(x)",
+}
+
+LATE = {
+    "dense": ("d = Dense(x) units=32\nh = Relu(d)", "-1.0"),
+    "standardized": ("h = Normalization(x)", "0.0"),
+    "convolved": ("h = Conv(x) filters=16 kernel=(3) padding=same", "0.0"),
+}
+
+FAULTS += [
+    *(("attention-over-one-step", name, text) for name, text in LONE.items()),
+    *(
+        (
+            "embedding-smaller-than-vocabulary",
+            name,
+            f"input x float32[N,6]\nw = {lookup}\ne = Embedding(w) input_dim=32 output_dim=8\n"
+            "g = GlobalAveragePool(e)\noutput g\n",
+        )
+        for name, lookup in LOOKUPS.items()
+    ),
+    *(
+        (
+            "embedding-of-scaled-numbers",
+            name,
+            f"input x float32[N,80]\ns = {made}\ne = Embedding(s) input_dim=9000 output_dim=32\n"
+            "l = GRU(e) units=16\noutput l\n",
+        )
+        for name, made in FRACTIONS.items()
+    ),
+    *(
+        (
+            "mask-of-computed-steps",
+            name,
+            f"input x float32[N,60,12]\n{layer}\nm = Masking(h) mask_value={value}\nl = LSTM(m) units=24\n"
+            "output l\n",
+        )
+        for name, (layer, value) in LATE.items()
+    ),
+]
+
 MISSED = []

@@ -28,8 +28,14 @@ _METRICS_WORDS = """
     specificity_at_sensitivity sum top_k_categorical_accuracy true_negatives true_positives
 """
 
-METRICS = LOSSES | frozenset(_METRICS_WORDS.split())
+EQUALITY = "exact_accuracy"
+"""Keras's class Accuracy: it counts outputs that equal their label. The text "accuracy" finds classes."""
+
+METRICS = LOSSES | frozenset(_METRICS_WORDS.split()) | {EQUALITY}
 """Metrics of keras.metrics (Keras 2 and 3.15)."""
+
+_GUESSED = ("binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
+"""What tf_keras writes for the text "accuracy": a guess from the labels or, before fit, from the outputs."""
 
 _OPTIMIZERS_WORDS = """
     adadelta adafactor adagrad adam adam_w adamax ftrl lamb lion muon nadam rmsprop schedule_free_adam_w
@@ -146,9 +152,17 @@ def _setting(raw: Raw, shipped: frozenset[str], output: int | None, extra: Mappi
     inner = config["fn"] if isinstance(config.value, dict) else config
     wraps = cls in ("MeanMetricWrapper", "LossFunctionWrapper") and not inner.is_null
     stated = (_function_name(inner) if wraps else cls).rpartition(">")[2]
-    name = snake(stated)
+    name = _meant(snake(stated), config, wraps)
     custom = _custom(name, shipped, raw)
     return Setting(stated if custom else name, output, custom, {**_attrs(config), **extra})
+
+
+def _meant(name: str, config: Raw, wraps: bool) -> str:
+    """The metric that was asked for, where the file says it in other words."""
+    said = config["name"].value if isinstance(config.value, dict) else None
+    if wraps and name in _GUESSED and isinstance(said, str) and not said.endswith(name):
+        return "accuracy" if said.rpartition("_")[2] in ("accuracy", "acc") else name
+    return EQUALITY if name == "accuracy" and not wraps else name
 
 
 def _function_name(raw: Raw) -> str:

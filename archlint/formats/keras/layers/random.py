@@ -42,7 +42,8 @@ def strings(call: Call) -> list[Val]:
     if config["pad_to_max_tokens"].flag() and "max_tokens" in attrs:
         attrs["num_tokens"] = attrs["max_tokens"]
     elif isinstance(words, list):
-        attrs["num_tokens"] = len(words) + config["num_oov_indices"].int(1, low=0)
+        unknown = 0 if config["oov_token"].value in words else config["num_oov_indices"].int(1, low=0)
+        attrs["num_tokens"] = len(words) + unknown
     elif not config["vocabulary_size"].is_null:
         attrs["num_tokens"] = config["vocabulary_size"].int(low=0)
     return [call.one(call.layer.cls, call.inputs[:1], attrs)]

@@ -91,7 +91,7 @@ def _set_one(slot: Slot, was: Setting, now: Setting, module: str | None) -> None
     if was.custom or now.custom or any(was.attrs.get(k) != now.attrs.get(k) for k in _BESIDE):
         raise PatchError(f"'{was.name}' is not a setting that can be changed in a Keras file")
     attrs = {name: plain(item) for name, item in now.attrs.items() if name not in _BESIDE}
-    if isinstance(value, str) and not attrs:
+    if (isinstance(value, str) and not attrs) or (now.name == "accuracy" != was.name):
         holder[key] = now.name
     elif isinstance(value, str) or not isinstance(value.get("config"), dict):
         holder[key] = _object(now.name, attrs, module)
