@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from archlint.graph import Node
-from archlint.ops.base import Op, Settings, Tensor, at, table, word
+from archlint.ops.base import Op, Settings, Tensor, at, integer, table, word
 from archlint.ops.conv import OPS as CONV
 from archlint.ops.conv import conv_macs, conv_outputs
 from archlint.ops.dense import matmul_macs, matmul_shape
+from archlint.ops.dims import per_sample
 
 
 def _quantized(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -55,6 +56,21 @@ def _matmul_integer(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
     return (Tensor("int32", matmul_shape(at(ins, 0).shape, at(ins, 1).shape)),)
 
 
+def _packed_matmul(node: Node, ins: Sequence[Tensor]) -> Sequence[Tensor]:
+    """(…, K) times a packed matrix of K by N.
+
+    Source: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits.
+    """
+    source = at(ins, 0)
+    return (Tensor(source.dtype, None if not source.shape else (*source.shape[:-1], integer(node, "N"))),)
+
+
+def _packed_macs(node: Node, ins: Sequence[Tensor], outs: Sequence[Tensor]) -> int | None:
+    """As of the matrix that is packed: K for every element of the result."""
+    made, rows = per_sample(at(outs, 0).shape), integer(node, "K")
+    return None if made is None or rows is None else made * rows
+
+
 _LAYOUT: Settings = {**CONV["Conv"].attrs, "channel_axis": 1}
 _QUANT = frozenset({"quantization"})
 _LEARNED = frozenset({"learned", "linear", "windowed", "quantization"})
@@ -65,6 +81,13 @@ OPS = table(
     Op("DynamicQuantizeLinear", _dynamic, traits=_QUANT),
     Op("QLinearConv", _q_conv, _LAYOUT, _q_conv_macs, traits=_LEARNED),
     Op("ConvInteger", _conv_integer, _LAYOUT, conv_macs, traits=_LEARNED),
+    Op(
+        "MatMulNBits",
+        _packed_matmul,
+        {"K": None, "N": None, "bits": 4, "block_size": 32},
+        _packed_macs,
+        traits=_QUANT | {"product"},
+    ),
     Op("QLinearMatMul", _q_matmul, {}, matmul_macs, traits=_QUANT | {"product"}),
     Op("MatMulInteger", _matmul_integer, {}, matmul_macs, traits=_QUANT | {"product"}),
 )

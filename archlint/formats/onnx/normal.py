@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from archlint.formats.onnx.records import RawAttr, RawNode, Stored
-from archlint.formats.onnx.spelling import CONTRIB, ROWS, Row
+from archlint.formats.onnx.spelling import CONTRIB, KEPT, ROWS, Row
 from archlint.formats.onnx.tensors import DTYPES
 from archlint.graph import Attr
 
@@ -21,6 +21,8 @@ _EMPTY = Row()
 def op_and_attrs(raw: RawNode, opset: int) -> tuple[str, Attrs]:
     """Name and attributes in the catalogue's words; "Unknown" for ops of a domain that is not ONNX's."""
     if raw.domain == "ai.onnx.ml":
+        return raw.op, _simple(raw)
+    if (raw.domain, raw.op) in KEPT:
         return raw.op, _simple(raw)
     if raw.domain:
         op = CONTRIB.get((raw.domain, raw.op))

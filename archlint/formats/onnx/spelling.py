@@ -210,6 +210,9 @@ CONTRIB = {
 }
 """Ops of other domains that mean what the catalogue's op of that name means, for one input."""
 
+KEPT = frozenset({("com.microsoft", "MatMulNBits")})
+"""Ops of other domains that the catalogue has under their own name, with their own attributes."""
+
 _THREE = ("LSTM", "GRU", "RNN", "InstanceNormalization", "GroupNormalization", "Where", "Attention")
 _TWO = (
     "Add", "Sub", "Mul", "Div", "Pow", "MatMul", "Gemm", "Gather", "GatherElements", "GatherND", "Conv",

@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx_files import integers, lines, model, read_model, scalar, stored, value
 
+from archlint.facts import Facts
 from archlint.formats.onnx.contrib.fused import FUSED
 from archlint.formats.onnx.contrib.quantized import QUANTIZED
 from archlint.graph import Graph, validate
@@ -73,6 +74,19 @@ ROWS = {
         [X],
         INT8,
     ),
+    "quantized attention": (
+        [
+            helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+            fused("QAttention", ["q", "v", "c", "s", "s", "", "z", "z"], ["y"], num_heads=4),
+        ],
+        [X],
+        [stored("v", 16, 48, dtype="uint8"), stored("c", 48), *INT8],
+    ),
+    "a packed matrix": (
+        [fused("MatMulNBits", ["x", "p", "t"], ["y"], K=16, N=5, bits=4, block_size=16)],
+        [X],
+        [stored("p", 5, 1, 8, dtype="uint8"), stored("t", 5)],
+    ),
     "embeddings": (
         [fused("EmbedLayerNormalization", ["ids", "seg", "w", "p", "t", "g", "b", "mask"], ["y", "n"])],
         [value(name, 2, 6, dtype=TensorProto.INT32) for name in ("ids", "seg", "mask")],
@@ -111,6 +125,11 @@ def test_attention_with_its_projection_is_a_dense_layer_and_attention(tmp_path: 
     _, graph = read_row("attention", tmp_path)
     assert ["Dense", "Split", "Attention"] == [node.op for node in graph.nodes]
     assert 4 == graph.nodes[-1].attrs["q_num_heads"]
+
+
+def test_a_packed_matrix_counts_the_work_of_the_whole(tmp_path: Path) -> None:
+    _, graph = read_row("a packed matrix", tmp_path)
+    assert 6 * 16 * 5 == Facts(graph, 1).macs
 
 
 def test_a_turned_kernel_is_no_work_of_the_file(tmp_path: Path) -> None:

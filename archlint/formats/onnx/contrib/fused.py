@@ -82,15 +82,19 @@ def _heads(steps: Steps, query: str, key: str, value: str, mask: str, past: tupl
 
 
 def _attention(steps: Steps) -> bool:
+    product = steps.plus(steps.add("MatMul", steps.given(0), steps.given(1)), steps.given(2))
+    return self_attention(steps, product, steps.given(3) or steps.given(5))
+
+
+def self_attention(steps: Steps, product: str, mask: str) -> bool:
     """One product makes query, key and value of the input, side by side."""
     sizes = steps.call.attrs.get("qkv_hidden_sizes")
-    product = steps.plus(steps.add("MatMul", steps.given(0), steps.given(1)), steps.given(2))
     parts = query, key, value = steps.fresh("q"), steps.fresh("k"), steps.fresh("v")
     if isinstance(sizes, tuple) and sizes:
         steps.add("Split", product, to=parts, attrs={"axis": -1, "split": sizes})
     else:
         steps.add("Split", product, to=parts, attrs={"axis": -1})
-    return _heads(steps, query, key, value, steps.given(3) or steps.given(5), ())
+    return _heads(steps, query, key, value, mask, ())
 
 
 def _multi_head(steps: Steps) -> bool:

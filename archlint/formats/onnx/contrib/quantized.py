@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from archlint.formats.onnx.contrib.fused import self_attention
 from archlint.formats.onnx.contrib.steps import Recipe, Steps
 
 
@@ -86,6 +87,16 @@ def _matmul_to_float(steps: Steps) -> bool:
     return _product(steps, sides[0], sides[1], steps.given(6))
 
 
+def _attention(steps: Steps) -> bool:
+    """Input and weight are whole numbers, scales stand behind the bias, zero points behind the mask."""
+    sides = [
+        steps.add("DequantizeLinear", *(value for value in (steps.given(at) for at in places) if value))
+        for places in ((0, 3, 6), (1, 4, 7))
+    ]
+    product = steps.plus(steps.add("MatMul", *sides), steps.given(2))
+    return not steps.given(8) and self_attention(steps, product, steps.given(5))
+
+
 def _same(op: str) -> Recipe:
     def recipe(steps: Steps) -> bool:
         steps.add(
@@ -107,6 +118,7 @@ QUANTIZED: Mapping[str, Recipe] = {
     "QLinearGlobalAveragePool": _elementwise("GlobalAveragePool", 1),
     "QLinearSoftmax": _elementwise("Softmax", 1, ("axis",)),
     "QLinearConcat": _concat,
+    "QAttention": _attention,
     "QGemm": _gemm,
     "DynamicQuantizeMatMul": _dynamic_matmul,
     "MatMulIntegerToFloat": _matmul_to_float,
