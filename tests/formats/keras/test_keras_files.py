@@ -214,3 +214,9 @@ def test_a_padding_that_keras_does_not_have_is_named(tmp_path: Path) -> None:
     path = tmp_path / "m.json"
     path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}))
     assert "one of valid, same, causal" in _error(path, "keras-json")
+
+
+def test_a_member_without_a_name_stops_nothing(tmp_path: Path) -> None:
+    path = _zip(tmp_path / "m.keras", {"config.json": SMALL, "zq": b""})
+    path.write_bytes(path.read_bytes().replace(b"zq", b"\0q"))
+    assert 2 == len(_read(path).nodes)

@@ -37,7 +37,11 @@ def archive_hazards(path: str) -> Iterator[Hazard]:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             yield from _directory(members)
-            strangers = [info for info in members if not _OWN.fullmatch(info.filename) and not info.is_dir()]
+            strangers = [
+                info
+                for info in members
+                if not _OWN.fullmatch(info.filename) and not info.filename.endswith("/")
+            ]
             yield from _strangers(archive, strangers)
         yield from _after_the_end(path)
     except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
