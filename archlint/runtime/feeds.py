@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from archlint.checks import Match
+from archlint.checks.portability import batch_in_reshape
 from archlint.dataclass import dataclass
 from archlint.graph import Dim, Graph, Node
 
@@ -83,7 +85,7 @@ def job_for(paths: tuple[str, str], before: Facts, after: Facts, format_: str, e
                 f"the input '{name}' takes {tensor.dtype or 'what is not known'}, for which none can be drawn"
             )
     lengths = FREE_LENGTHS if any(_is_free(graph, at) for at in range(len(graph.inputs))) else (1,)
-    feeds = tuple(_feeds(before, length) for length in lengths)
+    feeds = tuple(_feeds(before, batch, length) for batch in _batches(before) for length in lengths)
     larger = tuple(filter(None, dict.fromkeys(_larger(before, after, feeds[0], steps) for steps in STEPS)))
     return Job(*paths, format_, feeds, larger, _precision(before), exact, before.params)
 
@@ -93,15 +95,22 @@ def _is_free(graph: Graph, at: int) -> bool:
     return any(not isinstance(dim, int) for dim in shape[1:])
 
 
-def _feeds(facts: Facts, length: int) -> tuple[Feed, ...]:
+def _batches(facts: Facts) -> tuple[int, ...]:
+    """The batches to run: one that a reshape asks for, though the input leaves it free, or the usual one."""
+    matches = (match for match in batch_in_reshape(facts) if isinstance(match, Match))
+    asked = sorted({batch for match in matches if isinstance(batch := match.values["batch"], int)})
+    return tuple(asked) or (BATCH,)
+
+
+def _feeds(facts: Facts, batch: int, length: int) -> tuple[Feed, ...]:
     return tuple(
-        Feed(name, tensor.dtype or "", _set(tensor.shape or (), length), _bound(facts, name))
+        Feed(name, tensor.dtype or "", _set(tensor.shape or (), batch, length), _bound(facts, name))
         for name, tensor in facts.graph.inputs
     )
 
 
-def _set(shape: tuple[Dim, ...], length: int) -> tuple[int, ...]:
-    free = (BATCH if axis == 0 else length for axis in range(len(shape)))
+def _set(shape: tuple[Dim, ...], batch: int, length: int) -> tuple[int, ...]:
+    free = (batch if axis == 0 else length for axis in range(len(shape)))
     return tuple(dim if isinstance(dim, int) else other for dim, other in zip(shape, free, strict=True))
 
 

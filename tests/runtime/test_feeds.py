@@ -22,6 +22,11 @@ def test_a_free_batch_is_two_samples() -> None:
     assert ([(2, 8)], 1) == (shapes(found), len(found.feeds))
 
 
+def test_the_batch_that_a_reshape_asks_for_is_run() -> None:
+    found = job("input x float32[N,4,6]\nr = Reshape(x) shape=(3,24)\noutput r\n")
+    assert [(3, 4, 6)] == shapes(found)
+
+
 def test_a_fixed_batch_stays() -> None:
     assert [(1, 8)] == shapes(job("input x float32[1,8]\nd = Dense(x) units=2\noutput d\n"))
 
