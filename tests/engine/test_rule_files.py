@@ -1,11 +1,13 @@
 """Loading rule files: every mistake is an error that points at its place."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from archlint.engine import load
-from archlint.engine.load import builtin_folder
+from archlint.engine.load import builtin_folder, load_file
 from archlint.errors import RuleError
 
 GOOD = """\
@@ -188,3 +190,28 @@ def test_the_built_in_rules_have_names_without_codes():
     rules = load()
     assert len(rules) >= 15
     assert {path.stem for path in builtin_folder().glob("*/*.yaml")} == set(rules.by_name)
+
+
+def test_loading_built_in_rules_reads_no_body_and_imports_no_check():
+    code = (
+        "import sys; from archlint.engine import load; rules = load(); "
+        "print(any('body' in vars(rule) for rule in rules), 'archlint.checks.heads' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "False False" == done.stdout.strip()
+
+
+def test_a_built_in_rule_says_the_same_whether_it_is_read_at_once_or_when_needed():
+    for early, late in zip(load([builtin_folder()], builtin=False), load(), strict=True):
+        assert (early.name, early.options, early.match) == (late.name, late.options, late.match)
+        assert early.body.message.text == late.body.message.text
+        assert (early.check, early.body.why) == (late.check, late.body.why)
+
+
+def test_a_body_that_is_read_later_is_shown_with_its_line_in_the_file(tmp_path):
+    path = write(tmp_path, GOOD.replace("over > 0", "ovr > 0")) / "mine" / "wide-dense.yaml"
+    rule = load_file(path, "mine", whole=False)
+    with pytest.raises(RuleError, match=r"wide-dense\.yaml:\d+:5") as error:
+        assert rule.body
+    line = GOOD.splitlines().index("  - over > 0") + 1
+    assert f":{line}:5" in str(error.value)
