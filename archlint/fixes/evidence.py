@@ -33,15 +33,14 @@ def parts_of(facts: Facts, source: FlatMap, dense: Node) -> Array:
 
     Raises: PatchError: it cannot be read, does not fit the map, or holds what is no number.
     """
-    import numpy as np
-
     kernel, _ = kernel_of(facts, dense)
     stored = None if facts.weights is None else facts.weights.values(kernel)
-    if stored is None:
+    stats = None if facts.weights is None else facts.weights.stats(kernel)
+    if stored is None or stats is None:
         raise PatchError(f"the weights of '{dense.name}' cannot be read")
     if stored.ndim != 2 or stored.size != prod(source.lengths) * _units(dense):
         raise PatchError(f"the kernel of '{dense.name}' does not fit the map")
-    if not np.isfinite(stored).all():
+    if stats.nans + stats.infs:
         raise PatchError(f"the kernel of '{dense.name}' holds values that are no numbers")
     return source.kernel(stored.T if dense.attrs.get("kernel_transposed") else stored)
 
@@ -71,7 +70,7 @@ def of_pooling(facts: Facts, nodes: Mapping[str, Node]) -> Evidence:
     start, dense = nodes["flatten"], nodes["dense"]
     source = flat_map(facts, start)
     lost = "lost: where on the map something is; all its places count alike"
-    if facts.weights is None or facts.weights.values(dense.param("kernel")) is None:
+    if facts.weights is None or facts.weights.stats(dense.param("kernel")) is None:
         return Evidence((seen(facts, start, source), lost))
     fresh = unlearned(facts, dense)
     if fresh is not None:
