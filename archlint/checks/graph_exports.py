@@ -71,15 +71,18 @@ def _bytes(node: Node) -> int:
 
 @check(nodes={"node": "the node that acts as in training"})
 def in_training(facts: Facts) -> Iterator[Match | Unsure]:
-    """Nodes that are switched to training for good; none in a file that states how it is trained.
+    """Nodes that are switched to training for good and read what an input decides.
 
-    Augmentation is left out, since a pipeline that is saved as a model of its own is meant to change images.
+    None in a file that states how it is trained. Augmentation is left out, since a pipeline that is saved as a
+    model of its own is meant to change images. A norm over stored weights alone sees no batch: NFNets
+    standardise their kernels that way (arXiv:2102.06171 §3, as timm writes it).
     """
     if facts.graph.metadata.get("training_info"):
         return
     for node in facts.graph.nodes:
-        meant = has_trait(node, "augmentation")
-        if node.attrs.get("training") is True and not meant and not facts.is_dead(node):
+        if node.attrs.get("training") is not True or has_trait(node, "augmentation"):
+            continue
+        if not facts.is_dead(node) and facts.reads_input(node):
             yield Match({"node": node})
 
 

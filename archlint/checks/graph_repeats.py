@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from archlint.facts import Facts
 
 _NOT_REPEATABLE = ("random", "constant", "control", "unknown", "augmentation", "preprocessing", "transparent")
-_VIEWS = frozenset({"Slice", "Gather", "Split", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Expand"})
-"""What only hands numbers on: PyTorch's exporters cut the same zeros twice, for both states of an LSTM."""
+_VIEWS = frozenset(
+    {"Slice", "Gather", "Embedding", "Split", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Expand"}
+)
+"""What only hands numbers on: PyTorch's exporters cut the same zeros twice, for both states of an LSTM, and
+look up the rows of a stored position table in all encoders of transformers."""
 _GROWS = frozenset({"ConstantOfShape", "Expand", "Tile", "Range", "EyeLike", "OneHot", "Cast"})
 """What may make a small stored tensor large on purpose; weights are kept in half precision and cast, too."""
 
@@ -44,6 +47,7 @@ def repeated_work(facts: Facts) -> Iterator[Match | Unsure]:
             continue
         same.update(zip(node.outputs, first.outputs, strict=False))
         told = node.op not in _VIEWS and _is_float(facts, node) and not facts.is_dead(node)
+        told = told and facts.reads_input(node)
         if told and len(node.outputs) == len(first.outputs):
             yield Match({"node": node, "first": first}, {"macs": facts.macs_of(node) or 0})
 
@@ -76,13 +80,13 @@ def _is_float(facts: Facts, node: Node) -> bool:
     values={"count": "nodes that only depend on stored tensors", "names": "the first three of them"},
 )
 def constant_work(facts: Facts) -> Iterator[Match | Unsure]:
-    """All nodes that compute the same at every run, as one match; no single numbers, no larger results."""
+    """All nodes that compute the same at every run, as one match; no single number, view or larger result."""
     known = {node.outputs[0] for node in facts.graph.nodes if node.op == "Constant" and node.outputs}
     found = []
     for node in facts.graph.nodes:
         if node.op != "Constant" and _is_constant_work(facts, node, known):
             known.update(node.outputs)
-            found.append(node)
+            found += [node] if node.op not in _VIEWS else []
     stated = facts.graph.metadata.get("constant_nodes")
     lifted = [name for name in stated if isinstance(name, str)] if isinstance(stated, tuple) else []
     names = list(dict.fromkeys((*lifted, *(node.name for node in found))))

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 _LAYERS = ("Dense", "Conv", "ConvTranspose")
 _CONSTANT = ("zeros", "ones", "constant")
+_NORMS = (
+    "BatchNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "InstanceNormalization",
+    "RMSNormalization",
+)
 _SQUASHES = ("Sigmoid", "HardSigmoid")
 
 
@@ -108,3 +115,16 @@ def dropouts(facts: Facts) -> Iterator[Match | Unsure]:
             continue
         maker = facts.maker(drop.inputs[0])
         yield Match({"drop": drop}, {"rate": rate, "on_words": maker is not None and maker.op == "Embedding"})
+
+
+@check(nodes={"act": "the activation", "drop": "the dropout that reads it"})
+def dropped_selu(facts: Facts) -> Iterator[Match | Unsure]:
+    """Plain dropouts that read selu, in models that no normalization layer keeps in range."""
+    if any(node.op in _NORMS for node in facts.graph.nodes):
+        return
+    for drop in facts.graph.nodes:
+        if drop.op not in ("Dropout", "SpatialDropout", "GaussianDropout") or attr(drop, "rate") == 0:
+            continue
+        act = facts.maker(drop.inputs[0])
+        if act is not None and act.op == "Selu":
+            yield Match({"act": act, "drop": drop})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archlint.facts import Facts
 
 LARGE_SHARE = 0.3
-"""Part of the parameters of convolutions with a window from which ``wasted_layers`` speaks for taps too."""
+"""Part of the model's parameters from which ``wasted_layers`` speaks for taps too."""
 
 
 @check(
@@ -150,7 +150,7 @@ class _Wasted:
     values={
         "count": "convolutions that read a map whose every unit already sees the whole image",
         "total": "convolutions with a window",
-        "share": "part of the parameters of convolutions with a window that they hold",
+        "share": "part of the model's parameters that they hold",
         "seen": "pixels that a unit of the first one's input sees at least, along any axis",
         "size": "spatial lengths of the image",
     },
@@ -203,9 +203,8 @@ def _find_wasted(facts: Facts) -> _Wasted | None:
         if all(pixels > length for pixels, length in zip(field.smallest, known, strict=True)):
             seen, size = (seen, size) if late else (int(min(field.smallest)), known)
             late.append(conv)
-    held = {conv.name: facts.params_of(conv) for conv in convs}
-    if None in held.values():
+    held = [facts.params_of(conv) for conv in late]
+    if None in held or not facts.params_exact:
         return None
-    total = sum(count or 0 for count in held.values())
-    share = sum(held[conv.name] or 0 for conv in late) / total if total else 0.0
+    share = sum(count or 0 for count in held) / facts.params if facts.params else 0.0
     return _Wasted(tuple(late), len(convs), share, seen, size)

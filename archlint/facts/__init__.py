@@ -24,6 +24,7 @@
 ``maker(value)``                      the node that makes ``source(value)``; None for graph inputs
 ``reaches_output(value)``             whether the value, or a copy of it, is a graph output
 ``reachable`` ``is_dead(node)``       names of nodes that an output needs / whether a node is none of them
+``reads_input(node)``                 whether what a node makes depends on a model input, or on chance
 ``dead_nodes`` ``unused_inputs``      nodes that reach no output (constants left out) / names of such inputs
 ``endings``                           an ``Ending`` per output: its layer, activation, loss and metrics
 ``head(node or value)``               ``Head(kind, width, task, output)`` at the end of the chain of readers
@@ -61,7 +62,7 @@ from archlint.facts.memory import Peak, activation_peak, tensor_bytes
 from archlint.facts.order import blind_attentions
 from archlint.facts.params import Totals, params_of, totals
 from archlint.facts.paths import Paths
-from archlint.facts.reach import dead_nodes, reachable, unused_inputs
+from archlint.facts.reach import dead_nodes, fed_nodes, reachable, unused_inputs
 from archlint.facts.receptive_field import Fields, ReceptiveField, receptive_fields, spread_fields
 from archlint.facts.upstream import learners_after, nodes_after_conv
 from archlint.facts.weights import WeightFacts
@@ -222,6 +223,14 @@ class Facts:
     def is_dead(self, node: Node) -> bool:
         """Whether no output needs a node."""
         return node.name not in self.reachable
+
+    @cached_property
+    def _fed(self) -> frozenset[str]:
+        return fed_nodes(self.graph)
+
+    def reads_input(self, node: Node) -> bool:
+        """Whether what a node makes depends on a model input, or on chance."""
+        return node.name in self._fed
 
     @cached_property
     def dead_nodes(self) -> tuple[Node, ...]:

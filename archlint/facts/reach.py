@@ -18,6 +18,18 @@ def reachable(graph: Graph) -> frozenset[str]:
     return frozenset(found)
 
 
+def fed_nodes(graph: Graph) -> frozenset[str]:
+    """Names of the nodes that depend on a graph input or on chance; captures by bodies are uses."""
+    known = {name for name, _ in graph.inputs}
+    found = set()
+    for node in graph.nodes:
+        read = {*node.inputs, *(value for _, body in node.bodies for value in body.captures)}
+        if read & known or (not node.inputs and not has_trait(node, "constant")):
+            found.add(node.name)
+            known.update(node.outputs)
+    return frozenset(found)
+
+
 def dead_nodes(graph: Graph, alive: frozenset[str]) -> tuple[Node, ...]:
     """Nodes whose work reaches no output; constants are not counted, nor is a node without outputs."""
     return tuple(node for node in graph.nodes if node.name not in alive and not has_trait(node, "constant"))

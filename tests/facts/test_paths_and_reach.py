@@ -222,3 +222,15 @@ def test_an_exchange_of_the_last_two_of_three_axes_is_a_real_permute() -> None:
     facts = facts_of("input x float32[N,9,4]\nt = Transpose(x) perm=(0,2,1)\ny = Relu(t)\noutput y")
     assert facts.source("t") == "t"
     assert names(facts.users("x")) == ["t"]
+
+
+def test_what_is_made_of_stored_tensors_alone_reads_no_input() -> None:
+    facts = facts_of("""
+        input x float32[N,4]
+        w = Constant() | value float32[4]
+        a = Abs(w)
+        y = Mul(x, a)
+        output y
+    """)
+    assert not facts.reads_input(facts.graph.producers["a"])
+    assert facts.reads_input(facts.graph.producers["y"])
