@@ -24,7 +24,7 @@
 ``maker(value)``                      the node that makes ``source(value)``; None for graph inputs
 ``reaches_output(value)``             whether the value, or a copy of it, is a graph output
 ``reachable`` ``is_dead(node)``       names of nodes that an output needs / whether a node is none of them
-``reads_input(node)``                 whether what a node makes depends on a model input, or on chance
+``reads_input(node)``                 whether what a node makes depends on the values of an input
 ``dead_nodes`` ``unused_inputs``      nodes that reach no output (constants left out) / names of such inputs
 ``endings``                           an ``Ending`` per output: its layer, activation, loss and metrics
 ``head(node or value)``               ``Head(kind, width, task, output)`` at the end of the chain of readers
@@ -229,7 +229,7 @@ class Facts:
         return fed_nodes(self.graph)
 
     def reads_input(self, node: Node) -> bool:
-        """Whether what a node makes depends on a model input, or on chance."""
+        """Whether what a node makes depends on the values of a model input, or on chance."""
         return node.name in self._fed
 
     @cached_property

@@ -19,11 +19,16 @@ def reachable(graph: Graph) -> frozenset[str]:
 
 
 def fed_nodes(graph: Graph) -> frozenset[str]:
-    """Names of the nodes that depend on a graph input or on chance; captures by bodies are uses."""
+    """Names of the nodes that depend on the values of a graph input or on chance; bodies' captures are uses.
+
+    A shape is no value: what is worked out of it is the same for all inputs of one size.
+    """
     known = {name for name, _ in graph.inputs}
     found = set()
     for node in graph.nodes:
         read = {*node.inputs, *(value for _, body in node.bodies for value in body.captures)}
+        if node.op in ("Shape", "Size"):
+            continue
         if read & known or (not node.inputs and not has_trait(node, "constant")):
             found.add(node.name)
             known.update(node.outputs)

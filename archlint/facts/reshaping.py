@@ -16,25 +16,31 @@ Group = tuple[range, range]
 def groups(source: Shape, made: Shape) -> Iterator[Group]:
     """The smallest runs of axes that correspond, front to back; one run for all when lengths are unknown.
 
-    Unknown lengths correspond at the front (the batch) and at the end only.
+    Unknown lengths correspond at the front (the batch) and at the end only, unless what is left between shows
+    that they differ: (?, 256) as (?, 196, 256) is a batch that was flattened with its tokens (LeViT).
     """
     if source is None or made is None:
         return
     start = 0
-    while start < min(len(source), len(made)) and _alike(source[start], made[start]):
-        yield range(start, start + 1), range(start, start + 1)
+    while start < min(len(source), len(made)) and source[start] == made[start]:
         start += 1
     left, right = len(source), len(made)
-    tail: list[Group] = []
-    while left > start and right > start and _alike(source[left - 1], made[right - 1]):
+    while left > start and right > start and source[left - 1] == made[right - 1]:
         left, right = left - 1, right - 1
-        tail.append((range(left, left + 1), range(right, right + 1)))
+    if _differ(source[start:left], made[start:right]):
+        start = 0
+    yield from ((range(axis, axis + 1), range(axis, axis + 1)) for axis in range(start))
     yield from _middle(source, made, range(start, left), range(start, right))
-    yield from reversed(tail)
+    tail = zip(range(left, len(source)), range(right, len(made)), strict=True)
+    yield from ((range(axis, axis + 1), range(other, other + 1)) for axis, other in tail)
 
 
-def _alike(one: Dim, other: Dim) -> bool:
-    return one == other
+def _differ(one: tuple[Dim, ...], other: tuple[Dim, ...]) -> bool:
+    """Whether two runs of axes are known to hold another number of elements."""
+    lengths = [[dim for dim in run if isinstance(dim, int)] for run in (one, other)]
+    return (
+        len(lengths[0]) == len(one) and len(lengths[1]) == len(other) and prod(lengths[0]) != prod(lengths[1])
+    )
 
 
 def _middle(source: tuple[Dim, ...], made: tuple[Dim, ...], before: range, after: range) -> Iterator[Group]:

@@ -167,3 +167,21 @@ def test_a_gate_that_was_mixed_over_the_places_gives_its_sight_to_each_of_them()
     field = facts.receptive_field("y")
     assert field is not None
     assert (inf, inf) == field.largest
+
+
+def test_tokens_flattened_with_the_batch_are_still_mixed_by_attention() -> None:
+    facts = facts_of("""
+        input x float32[N,4,8,8]
+        c = Conv(x) filters=4 kernel=(3,3) padding=same channel_axis=1
+        r = Reshape(c) shape=(0,4,64)
+        t = Transpose(r) perm=(0,2,1)
+        f = Flatten(t) axis=2
+        n = BatchNormalization(f)
+        q = Reshape(n) shape=(-1,64,4)
+        u = Unsqueeze(q) axes=(1)
+        a = Attention(u, u, u)
+        output a
+    """)
+    field = facts.receptive_field("a")
+    assert field is not None
+    assert field.smallest == (inf, inf)
