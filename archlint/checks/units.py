@@ -48,10 +48,21 @@ def dead_units(facts: Facts) -> Iterator[Match | Unsure]:
             continue
         middle = sorted(units.peak.tolist())[len(units.peak) // 2]
         dead = int((units.peak <= 1e-8 * middle).sum())
-        if middle > 0 and dead:
+        if middle > 0 and dead and not (dead <= 2 and _reads_signal(node)):
             share = dead / len(units.peak)
             values = {"count": dead, "units": len(units.peak), "share": share, "sparsity": sparsity}
             yield Match({"layer": node}, values)
+
+
+def _reads_signal(node: Node) -> bool:
+    """Whether it slides over one channel, along one axis and without bias, as a stored Fourier transform."""
+    kernel, window, filters = node.param("kernel"), node.attrs.get("kernel"), node.attrs.get("filters")
+    if node.op != "Conv" or kernel is None or node.param("bias") is not None:
+        return False
+    if not isinstance(window, tuple) or not isinstance(filters, int):
+        return False
+    taps = [size for size in window if isinstance(size, int) and size > 1]
+    return len(taps) == 1 and kernel.size == filters * taps[0]
 
 
 @check(nodes=_LAYER, values={**_COUNTS, "first": "a unit", "second": "a unit that is the same"})
