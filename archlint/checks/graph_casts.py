@@ -31,7 +31,10 @@ _INTEGERS: Mapping[str, tuple[bool, int]] = {
     values={"start": "type at the start", "middle": "type between the two", "end": "type at the end"},
 )
 def cast_pairs(facts: Facts, *, lossy: bool) -> Iterator[Match | Unsure]:
-    """Casts after casts: with ``lossy`` where the middle rounds floats, else where it holds them all."""
+    """Casts after casts: with ``lossy`` where the middle rounds floats, else where it holds them all.
+
+    A cast that changes nothing is ``graph_noops``'s, and masks that become numbers in two steps cost nothing.
+    """
     for second in facts.graph.nodes:
         first = facts.graph.producers.get(second.inputs[0]) if second.op == "Cast" and second.inputs else None
         if first is None or first.op != "Cast" or not first.inputs:
@@ -39,6 +42,8 @@ def cast_pairs(facts: Facts, *, lossy: bool) -> Iterator[Match | Unsure]:
         start = facts.tensor(first.inputs[0]).dtype
         middle, end = first.attrs.get("to"), second.attrs.get("to")
         if start is None or not isinstance(middle, str) or not isinstance(end, str):
+            continue
+        if middle in (start, end) or start == "bool":
             continue
         fits = rounds(start, middle) and rounds(end, middle) if lossy else holds(middle, start)
         if fits:

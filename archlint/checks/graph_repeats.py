@@ -80,13 +80,14 @@ def _is_float(facts: Facts, node: Node) -> bool:
     values={"count": "nodes that only depend on stored tensors", "names": "the first three of them"},
 )
 def constant_work(facts: Facts) -> Iterator[Match | Unsure]:
-    """All nodes that compute the same at every run, as one match; no single number, view or larger result."""
+    """All nodes that compute the same floats at every run, as one match; no single or larger ones."""
     known = {node.outputs[0] for node in facts.graph.nodes if node.op == "Constant" and node.outputs}
     found = []
     for node in facts.graph.nodes:
         if node.op != "Constant" and _is_constant_work(facts, node, known):
             known.update(node.outputs)
-            found += [node] if node.op not in _VIEWS else []
+            told = node.op not in _VIEWS and not facts.holds_whole_numbers(node.outputs[0])
+            found += [node] if told else []
     stated = facts.graph.metadata.get("constant_nodes")
     lifted = [name for name in stated if isinstance(name, str)] if isinstance(stated, tuple) else []
     names = list(dict.fromkeys((*lifted, *(node.name for node in found))))

@@ -25,6 +25,7 @@
 ``reaches_output(value)``             whether the value, or a copy of it, is a graph output
 ``reachable`` ``is_dead(node)``       names of nodes that an output needs / whether a node is none of them
 ``reads_input(node)``                 whether what a node makes depends on the values of an input
+``holds_whole_numbers(value)``        whether a value is known to hold integers or truth values
 ``dead_nodes`` ``unused_inputs``      nodes that reach no output (constants left out) / names of such inputs
 ``endings``                           an ``Ending`` per output: its layer, activation, loss and metrics
 ``head(node or value)``               ``Head(kind, width, task, output)`` at the end of the chain of readers
@@ -227,6 +228,11 @@ class Facts:
     @cached_property
     def _fed(self) -> frozenset[str]:
         return fed_nodes(self.graph)
+
+    def holds_whole_numbers(self, value: str) -> bool:
+        """Whether a value is known to hold integers or truth values: indices, lengths, masks."""
+        dtype = self.tensor(value).dtype
+        return dtype is not None and ("int" in dtype or dtype == "bool")
 
     def reads_input(self, node: Node) -> bool:
         """Whether what a node makes depends on the values of a model input, or on chance."""
