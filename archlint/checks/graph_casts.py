@@ -33,7 +33,7 @@ _INTEGERS: Mapping[str, tuple[bool, int]] = {
 def cast_pairs(facts: Facts, *, lossy: bool) -> Iterator[Match | Unsure]:
     """Casts after casts: with ``lossy`` where the middle rounds floats, else where it holds them all.
 
-    A cast that changes nothing is ``graph_noops``'s, and masks that become numbers in two steps cost nothing.
+    A cast that changes nothing is ``graph_noops``'s, and masks that become indices in two steps cost nothing.
     """
     for second in facts.graph.nodes:
         first = facts.graph.producers.get(second.inputs[0]) if second.op == "Cast" and second.inputs else None
@@ -43,7 +43,7 @@ def cast_pairs(facts: Facts, *, lossy: bool) -> Iterator[Match | Unsure]:
         middle, end = first.attrs.get("to"), second.attrs.get("to")
         if start is None or not isinstance(middle, str) or not isinstance(end, str):
             continue
-        if middle in (start, end) or start == "bool":
+        if middle in (start, end) or (start == "bool" and end in _INTEGERS):
             continue
         fits = rounds(start, middle) and rounds(end, middle) if lossy else holds(middle, start)
         if fits:
