@@ -95,7 +95,7 @@ def _after(node: Node, found: Trace, seen: Fields) -> Fields:
         return seen
     mixed = found.mixed.get(node.name, NONE)
     moved = _windows(node, found)
-    if moved is None:
+    if moved is None or _mixes_unseen(node, found):
         return None
     if not moved and not (mixed & seen.keys()):
         return seen
@@ -107,6 +107,15 @@ def _after(node: Node, found: Trace, seen: Fields) -> Fields:
     for origin in mixed & made.keys():
         made[origin] = (inf, inf, made[origin][2])
     return made
+
+
+_MIXES = ("attention", "product", "recurrent", "linear", "reduction")
+
+
+def _mixes_unseen(node: Node, found: Trace) -> bool:
+    """Whether a node may mix positions along axes that were lost sight of, before it or in it."""
+    axes = (found.axes.get(value) for value in (node.inputs[0], *node.outputs[:1]))
+    return any(known is None for known in axes) and any(has_trait(node, trait) for trait in _MIXES)
 
 
 def _windows(node: Node, found: Trace) -> dict[Origin, tuple[float, float]] | None:

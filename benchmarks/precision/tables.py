@@ -78,6 +78,29 @@ def categorical_features() -> Made:
     }
 
 
+def tab_transformer() -> Made:
+    """Attention over categories, then selu. Source: https://keras.io/examples/structured_data/tabtransformer/."""
+    numbers = keras.Input((5,), name="numbers")
+    inputs = [
+        numbers,
+        *(keras.Input((1,), dtype="int32", name=name) for name in ("work", "marriage", "race")),
+    ]
+    x = kl.Concatenate(axis=1)([kl.Embedding(16, 16)(item) for item in inputs[1:]])
+    for _ in range(3):
+        mixed = kl.MultiHeadAttention(4, 16, dropout=0.2)(x, x)
+        x = kl.LayerNormalization(epsilon=1e-6)(kl.Add()([mixed, x]))
+        hidden = kl.Dropout(0.2)(kl.Dense(16, activation="gelu")(x))
+        x = kl.LayerNormalization(epsilon=1e-6)(kl.Add()([hidden, x]))
+    x = kl.Concatenate()([kl.Flatten()(x), kl.LayerNormalization(epsilon=1e-6)(numbers)])
+    for width in (106, 53):
+        x = kl.Dropout(0.2)(kl.Dense(width, activation="selu")(kl.BatchNormalization()(x)))
+    return keras.Model(inputs, kl.Dense(1, activation="sigmoid")(x)), lambda: {
+        "optimizer": keras.optimizers.AdamW(0.001, weight_decay=0.0001),
+        "loss": "binary_crossentropy",
+        "metrics": [keras.metrics.BinaryAccuracy(name="accuracy")],
+    }
+
+
 def self_normalising() -> Made:
     """SELU with its initialiser and its dropout. Source: arXiv:1706.02515."""
     inputs = x = keras.Input((50,))
@@ -197,6 +220,7 @@ MODELS = (
     tabular_mlp,
     categorical_features,
     self_normalising,
+    tab_transformer,
     brier_score,
     matrix_factorisation,
     two_towers,

@@ -185,3 +185,16 @@ def test_tokens_flattened_with_the_batch_are_still_mixed_by_attention() -> None:
     field = facts.receptive_field("a")
     assert field is not None
     assert field.smallest == (inf, inf)
+
+
+def test_what_mixes_axes_that_were_lost_sight_of_has_no_field() -> None:
+    facts = facts_of("""
+        input x float32[N,4,8,8]
+        w = Constant() | value float32[4,6]
+        c = Conv(x) filters=4 kernel=(3,3) padding=same channel_axis=1
+        r = Reshape(c) shape=(0,4,64)
+        e = Einsum(r, w) equation="...ji,...jk->...ik"
+        output e
+    """)
+    assert facts.receptive_field("c") is not None
+    assert facts.receptive_field("e") is None
