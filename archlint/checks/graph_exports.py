@@ -73,8 +73,8 @@ def _bytes(node: Node) -> int:
 def in_training(facts: Facts) -> Iterator[Match | Unsure]:
     """Nodes that are switched to training for good and read what an input decides.
 
-    None in a file that states how it is trained. Augmentation is left out, since a pipeline that is saved as a
-    model of its own is meant to change images. A norm over stored weights alone sees no batch: NFNets
+    None in a file that states how it is trained. Augmentation is left out, since a pipeline that is saved as
+    a model of its own is meant to change images. A norm over stored weights alone sees no batch: NFNets
     standardise their kernels that way (arXiv:2102.06171 §3, as timm writes it).
     """
     if facts.graph.metadata.get("training_info"):

@@ -123,8 +123,8 @@ def dropped_selu(facts: Facts) -> Iterator[Match | Unsure]:
     if any(node.op in _NORMS for node in facts.graph.nodes):
         return
     for drop in facts.graph.nodes:
-        if drop.op not in ("Dropout", "SpatialDropout", "GaussianDropout") or attr(drop, "rate") == 0:
+        if drop.op not in ("Dropout", "SpatialDropout", "GaussianDropout") or not drop.inputs:
             continue
-        act = facts.maker(drop.inputs[0])
+        act = facts.maker(drop.inputs[0]) if attr(drop, "rate") != 0 else None
         if act is not None and act.op == "Selu":
             yield Match({"act": act, "drop": drop})
