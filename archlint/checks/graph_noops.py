@@ -31,7 +31,7 @@ def no_ops(facts: Facts) -> Iterator[Match | Unsure]:
         if any(facts.graph.consumers.get(value) for value in node.outputs[1:]) or facts.is_dead(node):
             continue
         what = judge(facts, node)
-        if what and not any(map(facts.holds_whole_numbers, node.outputs)):
+        if what and not any(map(facts.holds_whole_numbers, node.outputs[:1])):
             yield Match({"node": node}, {"what": what})
 
 

@@ -86,7 +86,7 @@ def constant_work(facts: Facts) -> Iterator[Match | Unsure]:
     for node in facts.graph.nodes:
         if node.op != "Constant" and _is_constant_work(facts, node, known):
             known.update(node.outputs)
-            told = node.op not in _VIEWS and not any(map(facts.holds_whole_numbers, node.outputs))
+            told = node.op not in _VIEWS and not any(map(facts.holds_whole_numbers, node.outputs[:1]))
             found += [node] if told else []
     stated = facts.graph.metadata.get("constant_nodes")
     lifted = [name for name in stated if isinstance(name, str)] if isinstance(stated, tuple) else []

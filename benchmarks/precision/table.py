@@ -75,7 +75,7 @@ def document(zoo: Sequence[Row]) -> str:
             f"* Findings: {totals}. {_TRUE}",
             f"* Nodes: {nodes:,}, of which {nodes - unknown:,} known.",
             f"* Models whose parameters are known and equal those that Keras counts: {equal} of {judged}.",
-            f"* Time to read and judge a model: median {_median(zoo):.0f} ms, largest {_largest(zoo)}.",
+            f"* Processor time for a model: median {_median(zoo):.0f} ms, largest {_largest(zoo)}.",
             "",
             *_by_rule(zoo),
             "",
