@@ -172,10 +172,14 @@ def _function_name(raw: Raw) -> str:
 
 
 def _custom(name: str, shipped: frozenset[str], raw: Raw) -> bool:
-    """Whether Keras does not ship it: an unknown name, or one of a package that the user registered."""
+    """Whether Keras does not ship it: an unknown name, or one of a package that the user registered.
+
+    tf_keras registers its own optimizers without a package: it writes ``Custom>Adam``.
+    """
     if name not in shipped:
         return True
-    if isinstance(raw.value, dict) and ">" in raw["class_name"].text(""):
+    package = raw["class_name"].text("").rpartition(">")[0] if isinstance(raw.value, dict) else ""
+    if package and not (package == "Custom" and shipped is OPTIMIZERS):
         return True
     module = raw["module"].value if isinstance(raw.value, dict) else None
     return isinstance(module, str) and module != "builtins" and "keras" not in module.split(".")
