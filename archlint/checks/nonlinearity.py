@@ -96,6 +96,8 @@ def _is_judged(facts: Facts, first: Node, second: Node, between: list[Node]) -> 
         return False
     if (first.op == "Conv" and _is_patchify(facts, first)) or linear.expands_again(facts, first, second):
         return False
+    if _is_factorized(facts, first, second):
+        return False
     return bool(between) or not linear.folds(facts, first, second)
 
 
@@ -103,3 +105,16 @@ def _is_patchify(facts: Facts, node: Node) -> bool:
     """Whether a convolution cuts its input into patches that do not overlap, as vision transformers do."""
     reach, steps = maps.reach(facts, node), maps.steps(facts, node)
     return reach is not None and reach == steps and max(length or 0 for length in reach) > 1
+
+
+def _is_factorized(facts: Facts, first: Node, second: Node) -> bool:
+    """Whether each window reaches along axes on which the other is one wide: a large kernel in two parts.
+
+    Source: Tran et al. 2018, https://arxiv.org/abs/1711.11248, section 3.5, (2+1)D convolutions; written
+    without the activation in between in TensorFlow's tutorial on video classification.
+    """
+    one, two = maps.reach(facts, first), maps.reach(facts, second)
+    if one is None or two is None or len(one) != len(two):
+        return False
+    wide, other = ({axis for axis, length in enumerate(reach) if length != 1} for reach in (one, two))
+    return bool(wide) and bool(other) and not wide & other
