@@ -38,7 +38,7 @@ def own_params(facts: Facts, node: Node, *roles: str) -> Mapping[str, Param]:
         raise PatchError(f"'{node.name}' and '{half.name}' are one layer of the file")
     uses = Counter(name for one in _everywhere(facts.graph) for name in {param.name for param in one.params})
     for param in node.params:
-        if uses[param.name] > 1:
+        if uses[param.name] > 1 and not _may_be_shared(facts.graph, param):
             raise PatchError(f"'{node.name}' shares its {param.role} with another node")
         if param.role not in roles:
             raise PatchError(f"'{node.name}' has a {param.role}, which this change knows nothing of")
@@ -58,6 +58,15 @@ def kernel_of(facts: Facts, node: Node) -> tuple[Param, Param | None]:
     if "kernel" not in params:
         raise PatchError(f"'{node.name}' has no stored kernel")
     return params["kernel"], params.get("bias")
+
+
+def _may_be_shared(graph: Graph, param: Param) -> bool:
+    """Whether a rewrite may take a tensor that other nodes read too: a vector of an ONNX file.
+
+    tf2onnx stores equal tensors once, such as biases that all begin as 0.1. What a rewrite makes of one has
+    a name of its own there (``Names.param``), so the others keep theirs; a kernel would then be there twice.
+    """
+    return is_onnx(graph) and param.size == max(_lengths(param), default=1)
 
 
 def _same_layer(graph: Graph, node: Node) -> Iterator[Node]:

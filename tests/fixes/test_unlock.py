@@ -156,6 +156,43 @@ def test_a_shared_dense_layer_is_refused():
         edited(built(text), unlock.flatten, flatten="f")
 
 
+EQUAL_BIASES = """model m format=onnx
+input x float32[N,2,4,4]
+c = Conv(x) filters=5 kernel=(2,2) channel_axis=1 | kernel float32[5,2,2,2], bias float32[5] @b
+f = Flatten(c)
+d1 = Dense(f) units=5 | kernel float32[45,5], bias float32[5] @b
+d2 = Dense(d1) units=5 | kernel float32[5,5], bias float32[5] @b
+output d2
+"""
+
+
+def test_biases_that_an_exporter_stored_once_stay_so():
+    before = built(EQUAL_BIASES)
+    after, _ = edited(before, unlock.flatten, flatten="f")
+    convs = [node for node in after.nodes if node.op == "Conv"]
+    assert ["b"] * 3 == [node.param("bias").name for node in convs]
+    assert Facts(before).params == Facts(after).params
+
+
+def test_a_shared_bias_that_takes_up_a_norm_is_a_new_one():
+    text = EQUAL_BIASES.replace("(f)", "(n)").replace(
+        "d1 =", "n = BatchNormalization(f) channel_axis=1\nd1 =", 1
+    )
+    after, (splice, *_) = edited(built(text), unlock.flatten, flatten="f")
+    names = [node.param("bias").name for node in after.nodes if node.op == "Conv"]
+    assert ("b", "b") == (names[0], names[2])
+    assert names[1] in splice.tensors
+    assert "b" not in splice.tensors
+
+
+def test_a_kernel_that_two_layers_of_an_onnx_file_read_stays():
+    text = EQUAL_BIASES.replace("units=5 | kernel float32[5,5]", "units=5 | kernel float32[5,5] @k").replace(
+        "output d2", "d3 = Dense(d2) units=5 | kernel float32[5,5] @k\noutput d3"
+    )
+    after, _ = edited(built(text), unlock.flatten, flatten="f")
+    assert ["d2", "d3"] == [node.name for node in after.nodes if node.op == "Dense"]
+
+
 def test_another_node_that_is_tied_to_the_size_is_named():
     text = KERAS.replace(
         "f = Flatten<Flatten f>(c)", "l = LayerNormalization(c) axes=(1,2,3)\nf = Flatten(l)"
