@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archlint.checks import Match, Unsure, check
+from archlint.checks.schedules import LOWEST_RATE, highest_rate, lost_rate, number
 from archlint.graph import Attr, Node, Setting
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
 DECAYS = {"weight_decay": 0.005, "decay": 0.5}
 """``weight_decay`` times the rate is the part of each weight that a step takes away: at 0.005 half is gone
 after 140 steps. ``decay`` divides the rate by 1 + decay · steps: at 0.5 a fiftieth is left after 100."""
-
-LOWEST_RATE = 1e-7
-"""Below it a step changes no float32 weight of size 1 (the spacing there is 1.2e-7)."""
 
 
 @check(
@@ -128,6 +126,7 @@ def live_norms(facts: Facts) -> Iterator[Match | Unsure]:
         "value": "what it is",
         "is_rate": "whether it is the learning rate, which is below zero",
         "step": "what is left of a step, for a clipped gradient; what a step takes away, for a decay",
+        "over": "the step from which a schedule's rate is below 1e-7; unknown for one that grows",
     }
 )
 def impossible_settings(facts: Facts) -> Iterator[Match | Unsure]:
@@ -135,16 +134,19 @@ def impossible_settings(facts: Facts) -> Iterator[Match | Unsure]:
     optimizer = _optimizer(facts)
     if optimizer is None:
         return
-    rate = _number(optimizer, "learning_rate")
+    rate = highest_rate(optimizer)
     wrong = [("learning_rate", rate)] if rate is not None and not rate >= 0 else []
     kept = (*BELOW_ONE, "ema_momentum") if optimizer.attrs.get("use_ema") is True else BELOW_ONE
-    averages = [(name, _number(optimizer, name)) for name in kept]
+    averages = [(name, number(optimizer, name)) for name in kept]
     wrong += [(name, value) for name, value in averages if value is not None and value >= 1]
     steps = {name: step for name in (*CLIPS, *DECAYS) if (step := _step(optimizer, name, rate)) is not None}
-    wrong += [(name, value) for name in steps if (value := _number(optimizer, name)) is not None]
+    wrong += [(name, value) for name in steps if (value := number(optimizer, name)) is not None]
+    lost, over = lost_rate(optimizer) or (None, None)
+    if lost is not None and (value := number(optimizer, f"schedule_{lost}")) is not None:
+        wrong.append((f"schedule_{lost}", value))
     for name, value in wrong[:1]:
         values: dict[str, Attr] = {"setting": name, "value": value, "is_rate": name == "learning_rate"}
-        yield Match({}, {"optimizer": optimizer.name, **values, "step": steps.get(name)})
+        yield Match({}, {"optimizer": optimizer.name, **values, "step": steps.get(name), "over": over})
 
 
 def _step(optimizer: Setting, name: str, rate: int | float | None) -> float | None:
@@ -153,7 +155,7 @@ def _step(optimizer: Setting, name: str, rate: int | float | None) -> float | No
     Optimizers that divide by the size of the gradient add epsilon to it: of a gradient clipped to less,
     at most clip / epsilon of a step is left. Source: Kingma & Ba 2015, algorithm 1.
     """
-    value, epsilon = _number(optimizer, name), _number(optimizer, "epsilon")
+    value, epsilon = number(optimizer, name), number(optimizer, "epsilon")
     if value is None or value <= 0 or (name == "decay" and value < DECAYS[name]):
         return None
     if name == "decay":
@@ -169,7 +171,8 @@ def _step(optimizer: Setting, name: str, rate: int | float | None) -> float | No
 @check(
     values={
         "optimizer": "its name",
-        "rate": "its learning rate",
+        "rate": "its learning rate, or the highest of its schedule",
+        "scheduled": "whether a schedule gives it",
         "highest": "the highest that is not remarkable",
         "lowest": "the lowest that is not",
     }
@@ -177,16 +180,17 @@ def _step(optimizer: Setting, name: str, rate: int | float | None) -> float | No
 def learning_rates(facts: Facts) -> Iterator[Match | Unsure]:
     """The learning rate of an optimizer for which a usual range is known, in models of several layers.
 
-    Schedules are left out.
+    A schedule is judged by the highest rate that it reaches; one that is not Keras's own is left out.
     """
     optimizer = _optimizer(facts)
     layers = sum(node.op in _KERNELS for node in facts.graph.nodes)
     if optimizer is None or layers < 2 or optimizer.name not in LEARNING_RATES:
         return
-    rate = _number(optimizer, "learning_rate")
+    rate = highest_rate(optimizer)
     if rate is not None and rate >= 0:
         highest = LEARNING_RATES[optimizer.name]
-        values = {"rate": rate, "highest": highest, "lowest": LOWEST_RATE}
+        scheduled = isinstance(optimizer.attrs["learning_rate"], str)
+        values = {"rate": rate, "highest": highest, "lowest": LOWEST_RATE, "scheduled": scheduled}
         yield Match({}, {"optimizer": optimizer.name, **values})
 
 
@@ -194,11 +198,6 @@ def _optimizer(facts: Facts) -> Setting | None:
     training = facts.graph.training
     optimizer = None if training is None else training.optimizer
     return None if optimizer is None or optimizer.custom else optimizer
-
-
-def _number(setting: Setting, name: str) -> int | float | None:
-    value = setting.attrs.get(name)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _slots(optimizer: Setting) -> int | None:

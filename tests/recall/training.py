@@ -119,7 +119,22 @@ HEAVY = {
 IMPOSSIBLE = ("adam beta_1=1.0", "rmsprop rho=1.0", "sgd learning_rate=-0.1")
 UNUSUAL = ("adam learning_rate=0.5", "sgd learning_rate=20.0", "nadam learning_rate=1e-9")
 
+_DECAY = "learning_rate=ExponentialDecay schedule_initial_learning_rate"
+_WARM = "learning_rate=CosineDecay schedule_initial_learning_rate=0.0 schedule_decay_steps=900"
+LOST = (
+    f"adam {_DECAY}=0.01 schedule_decay_steps=10 schedule_decay_rate=0.01",
+    f"rmsprop {_DECAY}=0.001 schedule_decay_steps=1000 schedule_decay_rate=1.5",
+    "sgd learning_rate=CosineDecay schedule_initial_learning_rate=0.1 schedule_decay_steps=30",
+)
+STEEP = (
+    f"adam {_DECAY}=2.0 schedule_decay_steps=1000 schedule_decay_rate=0.9",
+    "rmsprop learning_rate=PolynomialDecay schedule_initial_learning_rate=0.5 schedule_decay_steps=1000",
+    f"adam {_WARM} schedule_warmup_target=0.5",
+)
+
 FAULTS = [
+    *everywhere("impossible-optimizer-setting", *LOST),
+    *everywhere("unusual-learning-rate", *STEEP),
     *everywhere("impossible-optimizer-setting", *IMPOSSIBLE),
     *everywhere("unusual-learning-rate", *UNUSUAL),
     *(("nothing-trainable", name, compiled(network, "adam")) for name, network in LOCKED.items()),

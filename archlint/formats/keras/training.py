@@ -45,6 +45,18 @@ _OPTIMIZERS_WORDS = """
 OPTIMIZERS = frozenset(_OPTIMIZERS_WORDS.split())
 """Optimizers of keras.optimizers (Keras 3.15)."""
 
+SCHEDULES = frozenset(
+    {
+        "CosineDecay",
+        "CosineDecayRestarts",
+        "ExponentialDecay",
+        "InverseTimeDecay",
+        "PiecewiseConstantDecay",
+        "PolynomialDecay",
+    }
+)
+"""Schedules of keras.optimizers.schedules (Keras 2 and 3.15)."""
+
 ALIASES: Mapping[str, str] = {
     "acc": "accuracy",
     "adamw": "adam_w",
@@ -194,8 +206,16 @@ def _optimizer(raw: Raw) -> Setting:
     inner = config.first("inner_optimizer", "optimizer") if isinstance(config.value, dict) else config
     scales = raw["class_name"].text() in ("LossScaleOptimizer", "LossScaleOptimizerV3")
     if scales and isinstance(inner.value, dict):
-        return _setting(inner, OPTIMIZERS, None, {"loss_scale": True})
-    return _setting(raw, OPTIMIZERS, None, {})
+        return _setting(inner, OPTIMIZERS, None, {"loss_scale": True, **_schedule(inner["config"])})
+    return _setting(raw, OPTIMIZERS, None, _schedule(config))
+
+
+def _schedule(config: Raw) -> dict[str, Attr]:
+    """Settings of the schedule of Keras's own that the learning rate follows, each behind ``schedule_``."""
+    stated = config["learning_rate"] if isinstance(config.value, dict) else config
+    if not isinstance(stated.value, dict) or _custom(stated["class_name"].text(""), SCHEDULES, stated):
+        return {}
+    return {f"schedule_{key}": value for key, value in _attrs(stated["config"]).items()}
 
 
 def _attrs(config: Raw) -> dict[str, Attr]:
