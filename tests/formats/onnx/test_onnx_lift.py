@@ -354,6 +354,32 @@ CASES: dict[str, tuple[list[onnx.NodeProto], list[onnx.ValueInfoProto], list[Ten
         [scalar("two", 0.5)],
         ["Attention(q, k, v, mask) scale=0.5"],
     ),
+    "attention of tf2onnx: a mask widened to the shape of the scores": (
+        [
+            n("Transpose", ["k"], ["kt"], perm=[0, 1, 3, 2]),
+            n("MatMul", ["q", "kt"], ["s"]),
+            n("Shape", ["s"], ["n32"]),
+            n("Cast", ["n32"], ["n"], to=TensorProto.INT64),
+            n("Expand", ["yes", "n"], ["ones"]),
+            n("And", ["ones", "mask"], ["m"]),
+            n("Cast", ["m"], ["keep"], to=TensorProto.FLOAT),
+            n("Mul", ["keep", "s"], ["c"]),
+            n("Not", ["m"], ["hide"]),
+            n("Cast", ["hide"], ["far"], to=TensorProto.FLOAT),
+            n("Mul", ["low", "far"], ["b"]),
+            n("Add", ["c", "b"], ["a"]),
+            n("Softmax", ["a"], ["p"]),
+            n("MatMul", ["p", "v"], ["y"]),
+        ],
+        [*HEADS, value("mask", 5, 5, dtype=TensorProto.BOOL)],
+        [scalar("low", -1e9), helper.make_tensor("yes", TensorProto.BOOL, (), [True])],
+        [
+            "Not(mask)",
+            "Cast(hide) to=float32",
+            "Mul(low, far)",
+            "Attention(q, k, v, b) scale=1.0",
+        ],
+    ),
     "attention whose probabilities are turned around": (
         [
             n("Transpose", ["q"], ["qt"], perm=[0, 1, 3, 2]),

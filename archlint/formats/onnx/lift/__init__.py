@@ -15,6 +15,7 @@ from archlint.formats.onnx.lift import (
     gelu,
     global_pool,
     layer_norm,
+    masks,
     reshape,
     rms_norm,
     settings,
@@ -38,6 +39,7 @@ _PASSES = (
     dense.lift,
     batch_norm.lift,
     einsum.lift,
+    masks.lift,
     attention.lift,
     embedding.lift,
 )
