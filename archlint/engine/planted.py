@@ -52,6 +52,10 @@ class Planted:
             return _drawn(param.name, shape, wanted)
         return _filled(values, wanted)
 
+    def holds(self, param: Param) -> bool:
+        """Whether the example does not say that the param is missing."""
+        return self._given.get(param.name) != "missing"
+
     def mismatches(self) -> tuple[Mismatch, ...]:
         """The params that the example says are stored in another shape, or not at all."""
         found = []

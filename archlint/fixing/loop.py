@@ -134,11 +134,21 @@ class Model:
             raise PatchError(f"the patched model would not hold together: {problems[0]}")
         made = dict(self.made)
         for edit in edits:
-            made |= made_by((of_stored(edit, made),))
+            new = made_by((of_stored(edit, made),))
+            self._refuse_unheld(new)
+            made |= new
         weights = self.stored and PatchedWeights(self.stored, self.params, made)
         facts = Facts(graph, self.facts.size_bytes, weights if self.read_weights else None)
         edits = (*self.edits, *edits)
         return Model(facts, self.stored, self.read_weights, self.params, self.root, edits, made)
+
+    def _refuse_unheld(self, new: Mapping[str, Made]) -> None:
+        """Raises PatchError if a tensor would be made of one that the model computes as it runs."""
+        sources = [name for made in new.values() for name in made.sources]
+        held = self.stored
+        missing = next((name for name in sources if held and not held.holds(self.params[name])), None)
+        if missing is not None:
+            raise PatchError(f"the file holds no contents of '{missing}', which the model computes")
 
     @property
     def for_rewrites(self) -> Facts:

@@ -30,6 +30,13 @@ class PatchedWeights:
             return None
         return np.asanyarray(made.compute(*sources))
 
+    def holds(self, param: Param) -> bool:
+        """Whether the file stores a param, or all that a made one comes of."""
+        made = self._made.get(param.name)
+        if made is None:
+            return self._stored.holds(param)
+        return all(self._stored.holds(self._params[name]) for name in made.sources)
+
     def mismatches(self) -> tuple[Mismatch, ...]:
         """The stored params that do not fit what is stored; made ones fit."""
         return self._stored.mismatches()

@@ -37,5 +37,8 @@ class Weights(Protocol):
     def read(self, param: Param) -> Array | None:
         """The contents in the shape of the file, as numbers; None when they cannot be had."""
 
+    def holds(self, param: Param) -> bool:
+        """Whether the file stores a param, which an ONNX model may compute; told without reading it."""
+
     def mismatches(self) -> tuple[Mismatch, ...]:
         """The params that do not fit what is stored, in the order of the graph."""

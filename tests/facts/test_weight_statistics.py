@@ -24,6 +24,9 @@ class Held:
         self.reads.append(param.name)
         return self.values.get(param.name)
 
+    def holds(self, param: Param) -> bool:
+        return param.name in self.values
+
     def mismatches(self) -> tuple[Mismatch, ...]:
         return ()
 

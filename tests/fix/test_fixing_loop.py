@@ -86,6 +86,33 @@ def test_edits_that_do_not_hold_together_are_refused() -> None:
         model.changed((Splice(frozenset({"f"})),))
 
 
+class Computed:
+    """A file that stores all but one tensor, none of which is read."""
+
+    def __init__(self, missing):
+        self.missing = missing
+
+    def holds(self, param):
+        return param.name != self.missing
+
+
+@pytest.mark.parametrize(("missing", "count"), [("w", 0), ("", 1)])
+def test_a_norm_is_not_folded_into_a_kernel_that_the_model_computes(missing, count) -> None:
+    text = (
+        "model m format=onnx\ninput x float32[N,3,8,8]\n"
+        "c = Conv(x) filters=4 kernel=(3,3) channel_axis=1 use_bias=false | kernel float32[4,3,3,3] @w\n"
+        "n = BatchNormalization(c) channel_axis=1\noutput n\n"
+    )
+    rules = selection(load())
+    wanted = Wanted(rules, {}, frozenset({"norm-not-folded"}), inference=True)
+    found = mend(Model.of(build(parse(text)), None, Computed(missing), False), wanted)
+    assert count == len(found.steps)
+    if missing:
+        assert ["the file holds no contents of 'w', which the model computes"] == [
+            row.reason for row in found.attempts
+        ]
+
+
 class Stored:
     def read(self, param):
         return {"a": np.array([1.0]), "b": np.array([10.0])}.get(param.name)

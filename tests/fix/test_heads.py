@@ -47,6 +47,9 @@ class Stored:
             return self.kernel
         return np.random.default_rng(len(param.name)).normal(size=param.shape).astype("float32")
 
+    def holds(self, param):
+        return param.shape is not None
+
     def mismatches(self):
         return ()
 

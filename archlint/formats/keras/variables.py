@@ -63,6 +63,10 @@ class KerasWeights:
             return None
         return None if values is None else _numbers(values, place.dtype)
 
+    def holds(self, param: Param) -> bool:
+        """Whether nothing shows that the file lacks the param; Keras computes none."""
+        return all(row.param != param.name or row.found is not None for row in self.mismatches())
+
     def mismatches(self) -> tuple[Mismatch, ...]:
         """The params of layers whose tensors are stored in other shapes, or only in part."""
         return self._located[1]

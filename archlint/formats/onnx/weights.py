@@ -39,6 +39,10 @@ class OnnxWeights:
     def __init__(self, path: str) -> None:
         self._path = path
 
+    def holds(self, param: Param) -> bool:
+        """Whether the param is an initializer or a constant; other nodes may compute weights."""
+        return param.name in self._places
+
     def mismatches(self) -> tuple[Mismatch, ...]:
         """None: in ONNX the stored shape is the architecture's."""
         return ()
