@@ -225,10 +225,11 @@ def keras_linear():
 
 
 def keras_constant():
+    """With weights that are no longer as they began; else constant-kernel speaks of them."""
     import keras
 
     dense = keras.layers.Dense
-    return keras.Sequential(
+    model = keras.Sequential(
         [
             keras.layers.Input((20,)),
             dense(32, "tanh", kernel_initializer="zeros"),
@@ -236,6 +237,9 @@ def keras_constant():
             dense(2),
         ]
     )
+    for layer in model.layers:
+        layer.kernel.assign(keras.random.normal(layer.kernel.shape, seed=1))
+    return model
 
 
 def keras_selu():
