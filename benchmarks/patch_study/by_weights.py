@@ -14,7 +14,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from run import PAGE, network
+from networks import network
+from run import PAGE
 from tasks import TASKS, Task
 
 from archlint.api import read_one
@@ -30,6 +31,9 @@ START, END = "<!-- by weights: written by by_weights.py -->", "<!-- end of by we
 
 NETWORKS = ((2, True, 1), (2, False, 1), (3, True, 1), (1, True, 1))
 """(pools, hidden layer, seed): maps of 6×6, 6×6 without the hidden layer, 3×3 and 12×12."""
+
+CHOSEN = ("centred", "jittered", "shifted", "quadrant", "texture")
+"""The tasks that the thresholds of archlint come from."""
 
 REWRITES = (pooling.keep, smaller.grid, smaller.spatial, smaller.low_rank)
 
@@ -67,8 +71,8 @@ def row(task: Task, path: str, folder: str) -> tuple[str, ...]:
 
 def rows(nets: Path, folder: str) -> Iterator[tuple[str, ...]]:
     """A row per task and network."""
-    for name, make in TASKS.items():
-        task = make()
+    for name in CHOSEN:
+        task = TASKS[name]()
         for pools, hidden, seed in NETWORKS:
             path = nets / f"{name}-{pools}-{int(hidden)}-{seed}.keras"
             if not path.exists():

@@ -1,23 +1,25 @@
 """What rewrites of a Flatten head cost and save on small trained networks, for docs/patch-study.md.
 
-``python benchmarks/patch_study/run.py`` (TensorFlow, scikit-learn and Pillow; some minutes on two cores).
+``pip install -r benchmarks/patch_study/requirements.txt``, then ``python benchmarks/patch_study/run.py``
+(some minutes on two cores); with names of tasks it only prints.
 """
 
 from __future__ import annotations
 
 import os
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from networks import accuracy, milliseconds, network, said, trained_on
 from tasks import TASKS, Task
 
 from archlint.api import read_one
@@ -33,26 +35,26 @@ from archlint.graph import Edit
 PAGE = Path(__file__).parents[2] / "docs/patch-study.md"
 START, END = "<!-- figures: written by benchmarks/patch_study/run.py -->", "<!-- end of figures -->"
 SAMPLES = 1_000
-"""Training images, without labels, that the calibrated heads are fitted to."""
+"""Training samples, without labels, that the calibrated heads are fitted to."""
 
 SHOWN = (
     ("average", "left out"),
     ("average", "refitted"),
     ("average + maximum", "left out"),
-    ("grid 2×2", "refitted"),
-    ("grid 3×3", "left out"),
+    ("grid 2", "refitted"),
+    ("grid 3", "left out"),
     ("weighting", "left out"),
     ("low rank 8", "refitted"),
 )
-"""Calibrated variants that the table holds."""
+"""Calibrated variants that the table holds; a grid by its cells along one axis."""
 
-TRAINED = {"pool, head kept", "pool, head collapsed", "calibrated average, hidden left out"}
-"""Rewrites that are trained on."""
+SECOND = ((1, True), (2, True), (1, False), (2, False))
+"""(seed, hidden layer) of the networks of the second table."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One rewrite of one network; accuracies on images that no training saw."""
+    """One rewrite of one network; accuracies on samples that no training saw."""
 
     task: str
     rewrite: str
@@ -62,35 +64,6 @@ class Row:
     params: int
     macs: int
     milliseconds: float
-
-
-def network(task: Task, seed: int = 0, hidden: bool = True, pools: int = 2) -> keras.Model:
-    """Three convolutions, two pools, Flatten of 6×6×32, a dense layer of 64; trained until it stops."""
-    keras.utils.set_random_seed(seed)
-    classes = int(task.train[1].max()) + 1
-    layers = keras.layers
-    trunk: list[keras.layers.Layer] = []
-    for index, filters in enumerate((16, 32, 32)):
-        trunk.append(layers.Conv2D(filters, 3, padding="same", activation="relu"))
-        trunk += [layers.MaxPooling2D()] if index < pools else []
-    model = keras.Sequential(
-        [
-            keras.Input(task.train[0].shape[1:], name="image"),
-            *trunk,
-            layers.Flatten(),
-            *([layers.Dense(64, activation="relu")] if hidden else []),
-            layers.Dense(classes, activation="softmax"),
-        ]
-    )
-    functional = keras.Model(model.inputs, model.outputs)
-    _compile(functional)
-    stop = keras.callbacks.EarlyStopping("val_loss", patience=3, restore_best_weights=True)
-    functional.fit(*task.train, validation_split=0.15, epochs=25, batch_size=64, callbacks=[stop], verbose=0)
-    return functional
-
-
-def _compile(model: keras.Model) -> None:
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 
 def rewrites(path: str, task: Task) -> Iterator[tuple[str, tuple[Edit, ...]]]:
@@ -113,20 +86,20 @@ def _calibrated(path: str, task: Task) -> Iterator[tuple[str, tuple[Edit, ...]]]
     weights = open_weights(file, graph)
     assert weights is not None
     for fit in Calibration(facts, weights, head, flat, last).fitted():
-        if (fit.name, fit.hidden) in SHOWN or fit.hidden == "none":
+        if (fit.name.split("×")[0], fit.hidden) in SHOWN or fit.hidden == "none":
             yield f"calibrated {fit.name}, hidden {fit.hidden}", fit.edits
 
 
-def _inside(path: str, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    model = keras.saving.load_model(path)
+def _inside(path: str, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    model = keras.saving.load_model(path, compile=False)
     flatten = next(layer for layer in model.layers if isinstance(layer, keras.layers.Flatten))
     return tuple(
-        keras.Model(model.inputs, [flatten.output, model.layers[-1].input]).predict(images, verbose=0)
+        keras.Model(model.inputs, [flatten.output, model.layers[-1].input]).predict(samples, verbose=0)
     )
 
 
 def sharing(path: str) -> float:
-    """λ: HW·‖mean of the W_p‖² times HW over Σ‖W_p‖²; 1 when nothing is shared, HW when all is."""
+    """λ: P²·‖mean of the W_p‖² over Σ‖W_p‖² for P places; 1 when nothing is shared, P when all is."""
     file, graph = read_one(path)
     facts = Facts(graph, file.size_bytes)
     head = head_of(facts)
@@ -137,51 +110,55 @@ def sharing(path: str) -> float:
     return len(parts) ** 2 * float((parts.mean(axis=0) ** 2).sum()) / float((parts**2).sum())
 
 
-def rows(task: Task, folder: str) -> Iterator[Row | float]:
-    """The original's row, then one per rewrite; λ of the original first."""
-    original = network(task)
-    path = os.path.join(folder, "original.keras")
-    original.save(path)
-    yield sharing(path)
-    said = original.predict(task.test[0], verbose=0).argmax(axis=1)
+@dataclass(frozen=True)
+class Studied:
+    """What is known of a task: λ of its network, a row per rewrite, and the rows of the second table."""
+
+    sharing: float
+    rows: tuple[Row, ...]
+    thresholds: tuple[tuple[str, ...], ...]
+
+
+def studied(name: str) -> Studied:
+    """One task from beginning to end."""
+    task = TASKS[name]()
+    with tempfile.TemporaryDirectory() as folder:
+        original = network(task)
+        path = os.path.join(folder, "original.keras")
+        original.save(path)
+        shared, found = sharing(path), []
+        for row in rows(task, original, path):
+            print(row, flush=True)
+            found.append(row)
+        return Studied(shared, tuple(found), tuple(threshold(task, folder, *which) for which in SECOND))
+
+
+def rows(task: Task, original: keras.Model, path: str) -> Iterator[Row]:
+    """The original's row, then one per rewrite."""
+    first = said(original, task.test[0])
     file, graph = read_one(path)
     before = Facts(graph)
-    yield _row(task, "original", path, said, before)
+    yield _row(task, "original", path, first, before)
     for name, edits in rewrites(path, task):
-        out = os.path.join(folder, "patched.keras")
+        out = f"{path}.patched.keras"
         write(file, graph, edits, out)
-        yield _row(task, name, out, said, before)
+        yield _row(task, name, out, first, before)
 
 
-def _row(task: Task, name: str, path: str, said: np.ndarray, before: Facts) -> Row:
-    model = keras.saving.load_model(path)
-    _compile(model)
+def _row(task: Task, name: str, path: str, first: np.ndarray, before: Facts) -> Row:
+    model = keras.saving.load_model(path, compile=False)
     facts = Facts(read_one(path)[1])
-    guess = model.predict(task.test[0], verbose=0).argmax(axis=1)
-    time_ms = _milliseconds(model, np.resize(task.test[0], (256, *task.test[0].shape[1:])))
-    epochs = []
-    for count in (1, 4) if name in TRAINED else ():
-        model.fit(*task.train, epochs=count, batch_size=16, verbose=0)
-        epochs.append(_accuracy(model, task))
-    accuracy = float((guess == task.test[1]).mean())
-    macs = at_size_of(before, facts).macs or 0
+    guess = said(model, task.test[0])
     return Row(
-        task.name, name, accuracy, float((guess == said).mean()), tuple(epochs), facts.params, macs, time_ms
+        task.name,
+        name,
+        accuracy=float((guess == task.test[1]).mean()),
+        agreement=float((guess == first).mean()),
+        milliseconds=milliseconds(model, np.resize(task.test[0], (256, *task.test[0].shape[1:]))),
+        epochs=trained_on(model, task),
+        params=facts.params,
+        macs=at_size_of(before, facts).macs or 0,
     )
-
-
-def _accuracy(model: keras.Model, task: Task) -> float:
-    return float((model.predict(task.test[0], verbose=0).argmax(axis=1) == task.test[1]).mean())
-
-
-def _milliseconds(model: keras.Model, images: np.ndarray) -> float:
-    """Median of 20 runs of 256 images, after five to warm up."""
-    times = []
-    for _ in range(25):
-        began = time.perf_counter()
-        model.predict_on_batch(images)
-        times.append((time.perf_counter() - began) * 1000)
-    return statistics.median(times[5:])
 
 
 def threshold(task: Task, folder: str, seed: int, hidden: bool) -> tuple[str, ...]:
@@ -193,14 +170,15 @@ def threshold(task: Task, folder: str, seed: int, hidden: bool) -> tuple[str, ..
     head = head_of(Facts(graph))
     wanted = {"calibrated average, hidden left out", "calibrated average, hidden none"}
     cells = [task.name, "64 → classes" if hidden else "classes", f"{sharing(path):.2f}"]
-    cells.append(f"{_accuracy(original, task):.3f}")
+    cells.append(f"{accuracy(original, task):.3f}")
     nodes = {"flatten": head.start, "dense": head.first}
     pooled = pooling.keep(Facts(graph, file.size_bytes), nodes, {})
     fits = [edits for name, edits in _calibrated(path, task) if name in wanted]
     for edits in (pooled, *fits):
         out = os.path.join(folder, "patched.keras")
         write(file, graph, edits, out)
-        cells.append(f"{_accuracy(keras.saving.load_model(out), task):.3f}")
+        cells.append(f"{accuracy(keras.saving.load_model(out, compile=False), task):.3f}")
+    print(cells, flush=True)
     return tuple(cells)
 
 
@@ -215,48 +193,31 @@ def thresholds(found: list[tuple[str, ...]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def table(found: list[Row], shared: dict[str, float]) -> str:
-    """The rows as Markdown, a table per task."""
-    parts = []
-    for name in dict.fromkeys(row.task for row in found):
-        parts.append(f"### {name}: λ = {shared[name]:.2f}\n")
-        parts.append(
-            "| rewrite | accuracy | agreement | after 1 epoch | after 5 | parameters | MACs | ms per 256 |"
+def table(found: Studied) -> str:
+    """The rows of one task as Markdown."""
+    lines = [
+        f"### {found.rows[0].task}: λ = {found.sharing:.2f}\n",
+        "| rewrite | accuracy | agreement | after 1 epoch | after 5 | parameters | MACs | ms per 256 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in found.rows:
+        rates = (f"{value:.3f}" for value in (row.accuracy, row.agreement, *row.epochs))
+        macs = f"{row.macs:,}" if row.macs else ""
+        lines.append(
+            f"| {row.rewrite} | {' | '.join(rates)} | {row.params:,} | {macs} | {row.milliseconds:.1f} |"
         )
-        parts.append("|---|---|---|---|---|---|---|---|")
-        for row in (row for row in found if row.task == name):
-            one, five = (f"{value:.3f}" for value in row.epochs) if row.epochs else ("", "")
-            cells = (f"{row.accuracy:.3f}", f"{row.agreement:.3f}", one, five, f"{row.params:,}")
-            macs = f"{row.macs:,}" if row.macs else ""
-            parts.append(f"| {row.rewrite} | {' | '.join(cells)} | {macs} | {row.milliseconds:.1f} |")
-        parts.append("")
-    return "\n".join(parts)
+    return "\n".join(lines) + "\n"
 
 
 def main(names: list[str]) -> None:
-    """Runs the tasks, and puts their figures between the marks of the page when all were run."""
-    found: list[Row] = []
-    shared: dict[str, float] = {}
-    for name in names or TASKS:
-        task = TASKS[name]()
-        with tempfile.TemporaryDirectory() as folder:
-            for row in rows(task, folder):
-                if isinstance(row, float):
-                    shared[task.name] = row
-                else:
-                    found.append(row)
-                    print(row, flush=True)
-    rest: list[tuple[str, ...]] = []
-    for name in names or TASKS:
-        task = TASKS[name]()
-        for seed, hidden in ((1, True), (2, True), (1, False), (2, False)):
-            with tempfile.TemporaryDirectory() as folder:
-                rest.append(threshold(task, folder, seed, hidden))
-                print(rest[-1], flush=True)
-    text = f"{table(found, shared)}\n{thresholds(rest)}"
+    """Runs the tasks, two at a time; when all were run, puts their figures between the marks of the page."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(studied, names or TASKS))
+    first = "\n".join(table(one) for one in found)
+    text = f"{first}\n{thresholds([cells for one in found for cells in one.thresholds])}"
     print(text)
     if not names:
-        page = PAGE.read_text() if PAGE.exists() else f"{START}\n{END}\n"
+        page = PAGE.read_text()
         before, after = page.split(START)[0], page.split(END)[1]
         PAGE.write_text(f"{before}{START}\n\n{text}\n{END}{after}")
 

@@ -1,9 +1,15 @@
-"""Five small tasks from data that ships inside scikit-learn: images, labels, and what they ask of a head."""
+"""Seven small tasks from data that ships inside packages: samples, labels, and what they ask of a head.
+
+scikit-learn has the digits and two photographs, aeon two sets of series.
+Nothing is downloaded, and aeon is not imported: its files are read as they lie in the installed package.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +23,10 @@ MIDDLE = (FRAME - 8) // 2
 
 @dataclass(frozen=True)
 class Task:
-    """Images (N, 24, 24, C) in [0, 1] with labels, for training and for judging; never the same originals."""
+    """Images (N, 24, 24, C) in [0, 1] or series (N, T, C) with labels, for training and for judging.
+
+    The two never share an original.
+    """
 
     name: str
     about: str
@@ -92,11 +101,54 @@ def texture() -> Task:
     return Task("texture", "patches of two photographs", train, test)
 
 
+def demand() -> Task:
+    """Electricity that Italy used in the hours of a day: from October to March, or from April to September.
+
+    The package's small set for training and its large one for judging are put together and parted anew.
+    """
+    parts = [_series("ItalyPowerDemand", f"ItalyPowerDemand_{part}") for part in ("TRAIN", "TEST")]
+    series, labels = (np.concatenate(both) for both in zip(*parts, strict=True))
+    order = np.random.default_rng(5).permutation(len(labels))
+    train, test = order[:730], order[730:]
+    return Task(
+        "power demand", "a day, by the hour", (series[train], labels[train]), (series[test], labels[test])
+    )
+
+
+def vowels() -> Task:
+    """Which of nine men says two vowels: 12 coefficients of linear prediction at 25 times."""
+    train, test = (_series("JapaneseVowels", f"JapaneseVowels_eq_{part}") for part in ("TRAIN", "TEST"))
+    return Task("speakers", "who says two vowels", _mixed(train), test)
+
+
+def _mixed(pair: tuple[NDArray, NDArray]) -> tuple[NDArray, NDArray]:
+    """The same in another order: training stops by the last part, and heads are fitted to the first."""
+    order = np.random.default_rng(6).permutation(len(pair[1]))
+    return pair[0][order], pair[1][order]
+
+
+def _series(folder: str, name: str) -> tuple[NDArray, NDArray]:
+    """The series (N, T, C) of one of aeon's ``.ts`` files, and labels from 0.
+
+    A line is a series: channels parted by colons, numbers by commas, the label last.
+    Source: the files, whose heads name these parts.
+    """
+    spec = find_spec("aeon")
+    assert spec is not None, "aeon is not installed"
+    assert spec.origin is not None
+    path = Path(spec.origin).with_name("datasets").joinpath("data", folder, f"{name}.ts")
+    lines = [line.split(":") for line in path.read_text().splitlines() if line and line[0] not in "@#"]
+    series = [[channel.split(",") for channel in channels] for *channels, _ in lines]
+    return np.array(series, "float32").transpose(0, 2, 1), np.array([int(label) - 1 for *_, label in lines])
+
+
 TASKS: Mapping[str, Callable[[], Task]] = {
     "centred": centred,
     "jittered": jittered,
     "shifted": shifted,
     "quadrant": quadrant,
     "texture": texture,
+    "demand": demand,
+    "vowels": vowels,
 }
 """Name → what makes it."""
