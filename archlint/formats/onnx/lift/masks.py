@@ -53,9 +53,10 @@ def _unwidened(bench: Bench, value: str, scores: str) -> str | None:
     both = bench.maker(value, "And")
     for ones, mask in (both.inputs, both.inputs[::-1]) if both is not None else ():
         expand = bench.maker(ones, "Expand")
-        if expand is not None and len(expand.inputs) == 2 and bench.scalar(expand.inputs[0]):
-            if _measured(bench, expand.inputs[1]) == scores:
-                return mask
+        if expand is None or len(expand.inputs) != 2 or not bench.scalar(expand.inputs[0]):
+            continue
+        if _measured(bench, expand.inputs[1]) == scores:
+            return mask
     return None
 
 
