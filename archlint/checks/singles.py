@@ -59,9 +59,9 @@ def _normalized(node: Node, shape: Shape) -> int | None:
     values={"idle": "parameters of queries and keys; unknown when the layer holds none"},
 )
 def lone_keys(facts: Facts) -> Iterator[Match | Unsure]:
-    """Attention layers with a single step to attend to."""
+    """Attention layers with a single step to attend to; past keys (ONNX's input 4) are further steps."""
     for node in facts.graph.nodes:
-        if not has_trait(node, "attention") or len(node.inputs) < 2:
+        if not has_trait(node, "attention") or len(node.inputs) < 2 or any(node.inputs[4:6]):
             continue
         shape = facts.shape(node.inputs[1])
         axis = 2 if node.op == "Attention" and attr(node, "layout") == "bhtd" else 1
