@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from archlint.checks import Match, Unsure, check, maps
+from archlint.checks.orientation import swapped_images
 from archlint.dataclass import dataclass
 from archlint.graph import Node
 from archlint.ops import attr, has_trait, window_of
@@ -30,7 +31,12 @@ LARGE_SHARE = 0.3
     },
 )
 def dead_taps(facts: Facts) -> Iterator[Match | Unsure]:
-    """Convolutions some of whose taps meet nothing but padding, wherever the window stands."""
+    """Convolutions some of whose taps meet nothing but padding, wherever the window stands.
+
+    None in a model that reads an image along the wrong axes: that one cause makes its maps small.
+    """
+    if any(isinstance(found, Match) for found in swapped_images(facts)):
+        return
     wasted = _wasted(facts)
     quiet = {node.name for node, _ in _after_collapse(facts)}
     if wasted is not None and wasted.share >= LARGE_SHARE:

@@ -75,7 +75,7 @@ def endings(basis: Basis, paths: Paths) -> tuple[Ending, ...]:
 
 def _ending(basis: Basis, paths: Paths, position: int, value: str) -> Ending:
     behind, node = _back(basis, paths, value, ("random", "reshaping"))
-    kind = "other" if _is_likeness(basis, node) else _kind(node)
+    kind = "other" if _is_likeness(basis, node) or _is_idle(basis, node) else _kind(node)
     if kind != "linear" and any(has_trait(one, "affine") for one in behind):
         kind = "other"
     layer: Node | None = node
@@ -130,6 +130,12 @@ def _is_likeness(basis: Basis, node: Node | None) -> bool:
     """
     maker = basis.graph.producers.get(node.inputs[0]) if node is not None and node.op == "Exp" else None
     return maker is not None and maker.op == "Neg"
+
+
+def _is_idle(basis: Basis, node: Node | None) -> bool:
+    """Whether a node rectifies probabilities, which are never below 0; ``activation-twice`` says so."""
+    maker = basis.graph.producers.get(node.inputs[0]) if node is not None and node.op == "Relu" else None
+    return maker is not None and maker.op in ("Softmax", "Sigmoid")
 
 
 def _kind(node: Node | None) -> str:
