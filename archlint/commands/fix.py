@@ -13,7 +13,7 @@ from archlint.options import Source, options_of_rules, rule_folders, wants_colou
 @click.argument("model")
 @click.option("-o", "--output", metavar="OUT", help="Where the patched model goes.  [default: MODEL.fixed.…]")
 @click.option("--in-place", is_flag=True, help="Put the patched model in the place of the original.")
-@click.option("--diff", is_flag=True, help="Only show the layers before and after; write nothing.")
+@click.option("--diff", is_flag=True, help="Only show the layers before and after; no file is left.")
 @click.option("--select", multiple=True, metavar="RULE", help="Fix only findings of these rules.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Leave the findings of these rules.")
 @click.option("--unsafe-fixes", "unsafe", is_flag=True, help="Also fixes after which it has to be trained.")
@@ -98,7 +98,7 @@ def fix(
             raise click.UsageError("--calibrate goes with no options about other fixes")
         return _calibrated(model, samples, output, min_agreement, in_place, diff)
     from archlint.api import is_as_bad
-    from archlint.fixing import carry_out, plan
+    from archlint.fixing import carry_out, plan, rehearsed
     from archlint.reporters import View
     from archlint.reporters.patch import render_patch
 
@@ -119,6 +119,7 @@ def fix(
     if diff:
         from archlint.reporters.diff import render_diff
 
+        planned = rehearsed(planned)
         render_patch(planned.patch, sys.stdout, view)
         render_diff(planned.before, planned.after_at_old_size, planned.after.graph, sys.stdout, view)
         return int(bool(planned.patch.made))

@@ -139,8 +139,7 @@ def carry_out(plan: Plan, verify: str = "auto") -> Patch:
             refused = None if written else _refusal(plan, len(plan.patch.made))
             if refused is None:
                 raise
-            count, refused = _first(plan, refused, partial(_refusal, plan))
-            plan = _without(plan, plan.patch.made[count - 1], str(refused))
+            plan = _without_refused(plan, refused)
             continue
         sizes = [entry.size_bytes for entry in find([plan.out]) if isinstance(entry, ModelFile)]
         after = replace(plan.patch.after, size_bytes=sizes[0] if sizes else None)
@@ -148,6 +147,26 @@ def carry_out(plan: Plan, verify: str = "auto") -> Patch:
     if faults:
         raise UnprovenError(plan.file.path, "; ".join(faults))
     return plan.patch
+
+
+def rehearsed(plan: Plan) -> Plan:
+    """The plan without the fixes that the format's writer refuses, as ``carry_out`` would leave them out.
+
+    Nothing stays: the whole is written to a temporary file beside ``out``, once if nothing is refused. Where
+    nothing can be written the plan is as it was. The proof is not tried.
+    """
+    while plan.patch.made:
+        refused = _refusal(plan, len(plan.patch.made))
+        if refused is None:
+            break
+        plan = _without_refused(plan, refused)
+    return plan
+
+
+def _without_refused(plan: Plan, refused: PatchError) -> Plan:
+    """The plan anew without the first fix at which the writer refuses; with all it says ``refused``."""
+    count, refused = _first(plan, refused, partial(_refusal, plan))
+    return _without(plan, plan.patch.made[count - 1], str(refused))
 
 
 def _prover(plan: Plan, count: int, verify: str) -> Prover:
@@ -262,4 +281,4 @@ def _totals(facts: Facts) -> Totals:
     return Totals(facts.params if facts.params_exact else None, facts.macs, facts.size_bytes)
 
 
-__all__ = ["VERIFY", "Plan", "carry_out", "plan"]
+__all__ = ["VERIFY", "Plan", "carry_out", "plan", "rehearsed"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archlint.fixing import carry_out, plan
+from archlint.fixing import carry_out, plan, rehearsed
 
 RULE = "input-size-fixed-by-flatten"
 
@@ -41,3 +41,18 @@ def test_a_freed_input_size_is_proven_at_the_old_and_at_new_sizes(tmp_path, suff
     patched = keras.saving.load_model(patch.out)
     x = np.random.default_rng(0).normal(size=(3, 12, 12, 3)).astype(np.float32)
     assert np.allclose(model(x), patched(x), atol=1e-6)  # float32 sums in another order
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("constraint", "count"), [("max_norm", 0), (None, 1)])
+def test_a_fix_that_keras_cannot_say_is_not_shown_as_made(tmp_path, constraint, count) -> None:
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    head = [layers.Flatten(), layers.Dense(4, kernel_constraint=constraint), layers.Dense(2)]
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3), *head])
+    path = str(tmp_path / "m.keras")
+    model.save(path)
+    planned = plan(path, select=(RULE,))
+    assert 1 == len(planned.patch.made)
+    assert count == len(rehearsed(planned).patch.made)
+    assert ["m.keras"] == os.listdir(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 import archlint.fixing as fixing
 import archlint.fixing.proof as proof
 from archlint.errors import PatchError
-from archlint.fixing import carry_out, plan
+from archlint.fixing import carry_out, plan, rehearsed
 from archlint.runtime import Verdict
 
 ONLY = {"select": ("flatten-after-global-pool",)}
@@ -116,7 +116,11 @@ def test_what_the_format_cannot_say_is_left_out_with_its_reason(monkeypatch, thr
         real(file, graph, edits, *where)
 
     monkeypatch.setattr(fixing, "write", write)
-    patch = carry_out(plan(str(three_path)), "off")
+    planned = plan(str(three_path))
+    shown = rehearsed(planned)
+    assert ["three.onnx"] == os.listdir(three_path.parent)
+    patch = carry_out(planned, "off")
+    assert patch.attempts == shown.patch.attempts
     assert {"flat3"} == {attempt.finding.node for attempt in patch.made}
     [left] = [attempt for attempt in patch.attempts if attempt.finding.node == "flat2"]
     assert "no layer is that" == left.reason
@@ -128,6 +132,8 @@ def test_a_full_disk_is_no_fault_of_a_fix(monkeypatch, three_path) -> None:
         raise PatchError("it cannot be written") from OSError()
 
     monkeypatch.setattr(fixing, "write", write)
+    planned = plan(str(three_path))
+    assert planned is rehearsed(planned)
     with pytest.raises(PatchError, match="it cannot be written"):
         carry_out(plan(str(three_path)), "off")
 
