@@ -17,13 +17,18 @@ from archlint.fixing.calibration import calibrate  # noqa: E402
 from archlint.runtime import trunk  # noqa: E402
 
 pytestmark = pytest.mark.oracle
-SOURCE = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def drawn_alike():
+    """Weights and samples are the same in every run, whichever tests ran before."""
+    keras.utils.set_random_seed(0)
 
 
 def positionless(layer, channels: int, first: bool = False) -> None:
     """Gives the first dense layer of a head the same weights at all places, so that a mean serves it."""
     kernel = layer.kernel.numpy()
-    rows = SOURCE.normal(size=(channels, kernel.shape[1]))
+    rows = np.random.normal(size=(channels, kernel.shape[1]))
     places = len(kernel) // channels
     layer.kernel.assign(np.repeat(rows, places, axis=0) if first else np.tile(rows, (places, 1)))
 
@@ -40,7 +45,7 @@ def in_process(monkeypatch):
 
 
 def sample_file(tmp_path, **shapes: tuple[int, ...]) -> str:
-    arrays = {name: SOURCE.normal(size=(250, *shape)).astype("float32") for name, shape in shapes.items()}
+    arrays = {name: np.random.normal(size=(250, *shape)).astype("float32") for name, shape in shapes.items()}
     np.savez(tmp_path / "samples.npz", **arrays)
     return str(tmp_path / "samples.npz")
 
