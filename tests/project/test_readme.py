@@ -27,6 +27,16 @@ def test_the_output_that_it_opens_with_is_the_real_one() -> None:
     assert shown == done.stdout
 
 
+def test_it_opens_with_the_real_findings() -> None:
+    (block,) = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    command, shown = block.split("\n", 1)
+    arguments = command.removeprefix("$ archlint ").split()
+    done = subprocess.run(
+        [sys.executable, "-m", "archlint", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert shown == done.stdout
+
+
 @pytest.mark.oracle
 def test_the_fix_that_it_shows_is_the_real_one(tmp_path: Path) -> None:
     (block,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
